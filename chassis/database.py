@@ -1,0 +1,52 @@
+"""SQLite opened the one way we trust: WAL, synchronous FULL, foreign keys, explicit transactions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from vitals.errors import StorageError
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open or create `path` for writing, in autocommit mode: say BEGIN IMMEDIATE yourself.
+
+    WAL with FULL is durable at power loss; the folder is fsynced so that a new file survives too.
+    The connection may be handed to one other thread, never shared. Raises StorageError.
+    """
+    new = not path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA journal_size_limit=67108864")
+        if new:
+            path.chmod(0o600)
+            sync_folder(path.parent)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(f"cannot open the database {path}: {error}") from error
+    return connection
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Open an existing database for reading beside its writer. Raises StorageError."""
+    try:
+        connection = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=5.0
+        )
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.Error as error:
+        raise StorageError(f"cannot read the database {path}: {error}") from error
+    return connection
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new directory entry durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,28 @@
+"""Settings files: read once at the top, strictly, into one object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from vitals.document import read_document
+from vitals.errors import UsageError
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+def read_settings(path: Path, type_: type[_T]) -> _T:
+    """The settings in `path`. Raises UsageError if it cannot be read, DocumentError with every problem in it."""
+    return read_document(read_text(path), str(path), type_)
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a file a person named. Raises UsageError saying what is wrong with it."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error

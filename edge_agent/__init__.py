@@ -1,0 +1,1 @@
+"""The gateway agent: sources, drivers, stamp, spool, publisher."""

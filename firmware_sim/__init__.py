@@ -1,0 +1,1 @@
+"""Simulated bedside monitors, written from the protocol sheets alone."""

@@ -1,0 +1,1 @@
+"""Dashboards for Grafana, generated from the parameter catalogue and the rule sets."""

@@ -1,0 +1,1 @@
+"""The hub: ingest, journal, registry, alarms, projections, console."""

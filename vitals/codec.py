@@ -1,0 +1,72 @@
+"""The wire codec: payload bytes in, checked messages out, and back."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from vitals.errors import WireError
+from vitals.parameters import PARAMETERS
+from vitals.readings import Batch, Record
+from vitals.vocabulary import DEVICE_STATES, MISSING_REASONS
+
+MAX_PAYLOAD_BYTES = 65_536  # the edge refuses larger batches before they are spooled; broker limit is twice this
+
+_T = TypeVar("_T")
+_encoder = msgspec.json.Encoder()
+_decoders: dict[object, msgspec.json.Decoder[object]] = {}
+_RANGES = {name: (parameter.low, parameter.high) for name, parameter in PARAMETERS.items()}
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """JSON bytes of a message of this package."""
+    return _encoder.encode(message)
+
+
+def decode(payload: bytes, type_: type[_T]) -> _T:
+    """Read `payload` as `type_`. Raises WireError with a short reason; unknown keys are let pass."""
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise WireError(f"oversized: {len(payload)} bytes, at most {MAX_PAYLOAD_BYTES}")
+    decoder = _decoders.get(type_)
+    if decoder is None:
+        decoder = _decoders[type_] = msgspec.json.Decoder(type_)
+    try:
+        return decoder.decode(payload)  # type: ignore[return-value]
+    except msgspec.ValidationError as error:
+        raise WireError(f"invalid: {error}") from error
+    except msgspec.DecodeError as error:
+        raise WireError(f"not JSON: {error}") from error
+    except UnicodeDecodeError as error:
+        raise WireError("not UTF-8") from error
+    except RecursionError as error:
+        raise WireError("nested too deeply") from error
+
+
+def decode_batch(payload: bytes, gateway: str) -> Batch:
+    """Read a vitals or backfill payload that arrived on a topic of `gateway`."""
+    batch = decode(payload, Batch)
+    if batch.gateway is not None and batch.gateway != gateway:
+        raise WireError("identity: gateway in the payload is not the gateway of the topic")
+    return batch
+
+
+def check_record(record: Record) -> str | None:
+    """Why the hub must refuse this record, or None. Decoding has already made sure of types and finiteness."""
+    for name, value in record.values.items():
+        bounds = _RANGES.get(name)
+        if bounds is None:
+            return f"unknown parameter: {name[:40]}"
+        if not bounds[0] <= value <= bounds[1]:
+            return f"implausible: {name}={value:g}"
+    for name, reason in record.flags.items():
+        if name not in _RANGES:
+            return f"unknown parameter: {name[:40]}"
+        if reason not in MISSING_REASONS:
+            return f"unknown reason: {reason[:40]}"
+        if name in record.values:
+            return f"contradiction: {name} has a value and a reason for having none"
+    for state in record.states:
+        if state not in DEVICE_STATES:
+            return f"unknown state: {state[:40]}"
+    return None

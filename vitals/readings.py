@@ -1,0 +1,70 @@
+"""Readings: what a driver observed, and the record of it that travels and is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import msgspec
+
+from vitals.identity import DeviceId
+
+ClockQuality = Literal["synced", "holdover", "unsynced"]
+
+Seq = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Epoch = Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)]
+# 1970-01-01 to 9999-12-31: a gateway without a clock chip may well think it is 1970.
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """A stretch of one sampled signal; `samples` are raw device counts or physical units as the driver says."""
+
+    rate_hz: float | None  # None: the driver was not told
+    samples: tuple[float, ...]
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What one frame of a monitor says: numbers, why numbers are missing, states, waves.
+
+    `values` and `missing` are keyed by parameter name (vitals.parameters) and never share a key.
+    `flags` are device states (vitals.vocabulary.DEVICE_STATES), sorted. `device` holds raw fields of the
+    protocol that are no vital sign; they are shown by `wardline decode`, never published.
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    waves: Mapping[str, Wave] = field(default_factory=dict)
+    device: Mapping[str, object] = field(default_factory=dict)
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One observation on its way: where it came from and when it was measured.
+
+    `time` is UTC epoch milliseconds; `flags` maps a parameter without a value to the reason; `states` are the
+    device's own states. Identified by (gateway, epoch, seq), of which gateway and epoch stand in the envelope.
+    """
+
+    seq: Seq
+    device: DeviceId
+    time: Milliseconds
+    clock: ClockQuality = "synced"
+    values: dict[str, float] = {}
+    flags: dict[str, str] = {}
+    states: tuple[str, ...] = ()
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Payload of `up/<gateway>/vitals` and `up/<gateway>/backfill`.
+
+    `gateway` may be left out (the topic is authoritative); if present it must equal the topic's.
+    """
+
+    epoch: Epoch
+    records: Annotated[list[Record], msgspec.Meta(min_length=1, max_length=1000)]
+    gateway: str | None = None

@@ -1,0 +1,89 @@
+"""What a gateway and the hub say about their conversation: hello, status, receipt, hub status, heartbeat."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from vitals.identity import DeviceId, GatewayId
+from vitals.readings import ClockQuality, Epoch, Milliseconds, Seq
+
+# The hub coalesces; past this many ranges it sends the lowest first and the rest with the next receipt.
+MAX_RECEIPT_RANGES = 32
+
+Link = Literal["up", "down", "silent", "error"]
+"""A device's line: `up` frames arrive · `silent` open, nothing valid arrives · `down` not there · `error` refused."""
+
+
+class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One device as its gateway sees it. `good` and `bad` count frames since the agent started."""
+
+    id: DeviceId
+    driver: str
+    link: Link
+    since: Milliseconds  # when the link entered this state
+    good: int = 0
+    bad: int = 0
+    detail: str = ""
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `up/<gateway>/hello`, sent on every connect; the hub answers with a receipt from its journal."""
+
+    gateway: GatewayId
+    epoch: Epoch
+    lowest: int  # lowest and highest seq the spool still holds; 0 and 0 when it is empty
+    highest: int
+    accepted: int  # highest seq ever given out in this epoch
+    time: Milliseconds  # the gateway's clock when it sent this
+    clock: ClockQuality
+    boot: str  # kernel boot id, diagnostic only
+    version: str
+    settings: str  # SHA-256 of the settings file, hex
+    devices: list[str] = []
+
+
+class GatewayStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Payload of `up/<gateway>/status`, retained; the last will is the same with `online` false."""
+
+    gateway: GatewayId
+    online: bool
+    time: Milliseconds = 0
+    epoch: int = 0
+    spooled: int = 0  # records waiting for a receipt
+    accepted: int = 0
+    reason: str = ""
+    devices: list[DeviceStatus] = []
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `down/<gateway>/receipt`: the only thing that lets an edge agent forget.
+
+    `committed` are inclusive seq ranges that are in the journal; a range starting at 1 is the watermark.
+    `rejected` are (seq, reason) pairs, final. `credit` is how many records may be outstanding.
+    """
+
+    epoch: Epoch
+    committed: Annotated[list[tuple[Seq, Seq]], msgspec.Meta(max_length=MAX_RECEIPT_RANGES)] = []
+    rejected: list[tuple[Seq, str]] = []
+    credit: int = 2000
+    time: Milliseconds = 0
+
+
+class HubStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Payload of `hub/<hub>/status`, retained; the last will is the same with `online` false."""
+
+    hub: str
+    online: bool
+    time: Milliseconds = 0
+    version: str = ""
+    started: Milliseconds = 0
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """Payload of `hub/<hub>/heartbeat`, each 5 s; its absence for three periods means the hub is gone."""
+
+    hub: str
+    time: Milliseconds
+    beat: int  # counts up from 1 since the hub started

@@ -1,0 +1,67 @@
+"""The `wardline` command: words on a command line become a run of one command, and an exit code.
+
+Exit codes: 0 done, 1 a negative answer (a check failed, something is missing), 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from vitals.errors import DocumentError, UsageError, WardlineError
+
+COMMANDS = {
+    "demo": "run everything on this machine: broker, hub, board, one gateway, eight simulated monitors",
+    "edge": "run or check the agent of a gateway",
+    "hub": "run the hub, or one part of it",
+    "sim": "be a bedside monitor on a pty, a TCP port or standard output",
+    "replay": "be a monitor that repeats a recording",
+    "decode": "turn raw bytes of a monitor into observations",
+    "rules": "check and test rule documents",
+    "grafana": "build, check or push the dashboards",
+    "topics": "watch the topics of a broker",
+}
+
+NOTICE = "Wardline is a secondary notification system. It is never the primary alarm of a monitor."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Errors are one sentence on standard error that says what to do."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = _parser(words).parse_args(words)
+        return int(arguments.run(arguments))
+    except DocumentError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except WardlineError as error:
+        print(f"wardline: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser; only the named command is imported, so that every start is quick."""
+    parser = argparse.ArgumentParser(prog="wardline", description=NOTICE)
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {NOTICE}")
+        if name in words:
+            module = importlib.import_module(f"wardline.commands.{name}")
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return parser
+
+
+def _version() -> str:
+    from wardline import __version__
+
+    return f"wardline {__version__}"
