@@ -1,0 +1,261 @@
+"""The journal: records, alarm states and announcements in, one durable SQLite transaction out.
+
+The commit point of the whole system: a receipt never precedes the commit of its records here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from chassis.database import open_database
+from vitals.ranges import Ranges
+from vitals.errors import StorageError
+
+FORMAT = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS record (
+    id INTEGER PRIMARY KEY,           -- grows in commit order: what cursors count by
+    gateway TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    ward TEXT NOT NULL, bed TEXT NOT NULL,  -- frozen at admission; '' where the device stands at no bed
+    time INTEGER NOT NULL,            -- measured, UTC ms
+    received INTEGER NOT NULL,        -- by the hub, UTC ms
+    late INTEGER NOT NULL,            -- 1: arrived too late to be judged as live
+    body BLOB NOT NULL                -- JSON: clock, values, flags, states
+);
+CREATE UNIQUE INDEX IF NOT EXISTS record_identity ON record (gateway, epoch, seq);
+CREATE INDEX IF NOT EXISTS record_bed_time ON record (ward, bed, time);
+CREATE TABLE IF NOT EXISTS alarm_event (
+    id INTEGER PRIMARY KEY,
+    alarm TEXT NOT NULL, ward TEXT NOT NULL, bed TEXT NOT NULL, rule TEXT NOT NULL,
+    change TEXT NOT NULL, time INTEGER NOT NULL, body BLOB NOT NULL   -- JSON: AlarmEvent
+);
+CREATE INDEX IF NOT EXISTS alarm_event_time ON alarm_event (time);
+CREATE INDEX IF NOT EXISTS alarm_event_bed_time ON alarm_event (ward, bed, time);
+CREATE TABLE IF NOT EXISTS alarm_state (
+    ward TEXT NOT NULL, bed TEXT NOT NULL, rule TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (ward, bed, rule)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, event INTEGER NOT NULL REFERENCES alarm_event (id));
+CREATE TABLE IF NOT EXISTS committed (
+    gateway TEXT NOT NULL, epoch INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
+    PRIMARY KEY (gateway, epoch, low)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rejected (
+    gateway TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (gateway, epoch, seq)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quarantine (
+    id INTEGER PRIMARY KEY, received INTEGER NOT NULL, topic TEXT NOT NULL, gateway TEXT NOT NULL,
+    reason TEXT NOT NULL, count INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, head BLOB NOT NULL
+);
+"""
+
+
+class RecordRow(NamedTuple):
+    """One row of `record`, in column order without the id."""
+
+    gateway: str
+    epoch: int
+    seq: int
+    device: str
+    ward: str
+    bed: str
+    time: int
+    received: int
+    late: int
+    body: bytes
+
+
+class EventRow(NamedTuple):
+    """One row of `alarm_event`; committing it also puts it in the outbox."""
+
+    alarm: str
+    ward: str
+    bed: str
+    rule: str
+    change: str
+    time: int
+    body: bytes
+
+
+class StateRow(NamedTuple):
+    """The saved state of one alarm machine; `body` None deletes it."""
+
+    ward: str
+    bed: str
+    rule: str
+    body: bytes | None
+
+
+class QuarantineRow(NamedTuple):
+    """What was refused, why, and its first kilobyte."""
+
+    received: int
+    topic: str
+    gateway: str
+    reason: str
+    count: int  # records refused; 0 when the message could not be read at all
+    size: int
+    sha256: str
+    head: bytes
+
+
+class Refusal(NamedTuple):
+    """One seq that is final although it is not in the journal."""
+
+    gateway: str
+    epoch: int
+    seq: int
+    reason: str
+
+
+class Batch:
+    """What waits for the next commit."""
+
+    __slots__ = ("events", "quarantine", "records", "refusals", "settled", "states")
+
+    def __init__(self) -> None:
+        self.records: list[RecordRow] = []
+        self.events: list[EventRow] = []
+        self.states: list[StateRow] = []
+        self.quarantine: list[QuarantineRow] = []
+        self.refusals: list[Refusal] = []
+        self.settled: dict[tuple[str, int], Ranges] = {}  # (gateway, epoch) → seqs this batch settles
+
+    def settle(self, gateway: str, epoch: int, seq: int) -> None:
+        """Note that this batch makes (gateway, epoch, seq) final."""
+        ranges = self.settled.get((gateway, epoch))
+        if ranges is None:
+            ranges = self.settled[gateway, epoch] = Ranges()
+        ranges.add(seq)
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.events or self.states or self.quarantine or self.refusals)
+
+
+class Journal:
+    """The one writer. Open and read at start in any thread; `commit` and `confirm` then run in one thread only."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db = open_database(path)
+        try:
+            self._db.executescript(_SCHEMA)
+            self._check_format()
+        except sqlite3.Error as error:
+            raise StorageError(f"cannot use the journal {path}: {error}; restore it or move it aside") from error
+        self._settled = self._read_settled()
+
+    def _check_format(self) -> None:
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),))
+        (found,) = self._db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+        if found != str(FORMAT):
+            raise StorageError(f"the journal {self._path} has format {found}, this version reads {FORMAT}")
+
+    def _read_settled(self) -> dict[tuple[str, int], Ranges]:
+        settled: dict[tuple[str, int], Ranges] = {}
+        for gateway, epoch, low, high in self._db.execute("SELECT gateway, epoch, low, high FROM committed"):
+            settled.setdefault((gateway, epoch), Ranges()).add_range(low, high)
+        return settled
+
+    def settled(self) -> dict[tuple[str, int], Ranges]:
+        """What is final per (gateway, epoch), as a copy."""
+        return {key: Ranges(ranges) for key, ranges in self._settled.items()}
+
+    def refusals(self, gateway: str, epoch: int) -> list[tuple[int, str]]:
+        """(seq, reason) of what was rejected, newest 1,000."""
+        rows = self._db.execute(
+            "SELECT seq, reason FROM rejected WHERE gateway = ? AND epoch = ? ORDER BY seq DESC LIMIT 1000",
+            (gateway, epoch),
+        )
+        return [(seq, reason) for seq, reason in rows][::-1]
+
+    def alarm_states(self) -> list[StateRow]:
+        """The saved alarm machines."""
+        return [StateRow(*row) for row in self._db.execute("SELECT ward, bed, rule, body FROM alarm_state")]
+
+    def outbox(self) -> list[tuple[int, bytes]]:
+        """(event id, AlarmEvent JSON) of what is not known to have reached the broker, oldest first."""
+        query = "SELECT event.id, event.body FROM outbox JOIN alarm_event AS event ON event.id = outbox.event ORDER BY 1"
+        return list(self._db.execute(query))
+
+    def commit(self, batch: Batch) -> list[int]:
+        """Write `batch` in one durable transaction; the ids of its events. Raises StorageError, then nothing is written."""
+        db = self._db
+        event_ids: list[int] = []
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany(
+                "INSERT INTO record (gateway, epoch, seq, device, ward, bed, time, received, late, body)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                batch.records,
+            )
+            for event in batch.events:
+                cursor = db.execute(
+                    "INSERT INTO alarm_event (alarm, ward, bed, rule, change, time, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    event,
+                )
+                assert cursor.lastrowid is not None
+                event_ids.append(cursor.lastrowid)
+            db.executemany("INSERT INTO outbox (event) VALUES (?)", [(number,) for number in event_ids])
+            self._save_states(batch.states)
+            db.executemany(
+                "INSERT INTO quarantine (received, topic, gateway, reason, count, size, sha256, head)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                batch.quarantine,
+            )
+            db.executemany("INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", batch.refusals)
+            merged = self._save_settled(batch.settled)
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise StorageError(f"cannot commit to the journal {self._path}: {error}") from error
+        self._settled.update(merged)
+        return event_ids
+
+    def _save_states(self, states: Iterable[StateRow]) -> None:
+        for ward, bed, rule, body in states:
+            if body is None:
+                self._db.execute("DELETE FROM alarm_state WHERE ward = ? AND bed = ? AND rule = ?", (ward, bed, rule))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO alarm_state VALUES (?, ?, ?, ?)", (ward, bed, rule, body))
+
+    def _save_settled(self, settled: dict[tuple[str, int], Ranges]) -> dict[tuple[str, int], Ranges]:
+        merged: dict[tuple[str, int], Ranges] = {}
+        for key, new in settled.items():
+            old = self._settled.get(key, Ranges())
+            whole = Ranges(old)
+            for low, high in new:
+                whole.add_range(low, high)
+            before, after = set(old), set(whole)
+            self._db.executemany(
+                "DELETE FROM committed WHERE gateway = ? AND epoch = ? AND low = ?",
+                [(*key, low) for low, high in before - after],
+            )
+            self._db.executemany(
+                "INSERT INTO committed VALUES (?, ?, ?, ?)", [(*key, low, high) for low, high in after - before]
+            )
+            merged[key] = whole
+        return merged
+
+    def confirm(self, event_ids: Iterable[int]) -> None:
+        """Take announced events out of the outbox. Raises StorageError."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("DELETE FROM outbox WHERE event = ?", [(number,) for number in event_ids])
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise StorageError(f"cannot update the outbox of {self._path}: {error}") from error
+
+    def close(self) -> None:
+        """Checkpoint and close."""
+        self._db.close()

@@ -1,0 +1,141 @@
+"""Settings of the hub: one strict YAML document for the ingest, the projections and the console."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from chassis.mqtt import BrokerSettings
+from vitals.durations import Duration
+from vitals.identity import BedId, BedKey, ClientId, DeviceId, GatewayId, WardId
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Title = Annotated[str, msgspec.Meta(max_length=80)]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the settings document."""
+
+
+class JournalSettings(_Section, frozen=True):
+    """Where the journal is, and how long records wait for company before they are committed."""
+
+    path: Path = msgspec.field(default_factory=lambda: Path("journal.db"))
+    commit_interval: Duration = msgspec.field(default_factory=lambda: Duration(20))
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.commit_interval <= 50:
+            raise ValueError("commit_interval must be between 1ms and 50ms")
+
+
+class InfluxSettings(_Section, frozen=True):
+    """An InfluxDB to write to. `token` is a reference: file:PATH or env:NAME; for 1.8 it holds user:password."""
+
+    url: Annotated[str, msgspec.Meta(pattern=r"^https?://")]
+    token: str
+    bucket: Annotated[str, msgspec.Meta(min_length=1)] = "wardline"
+    org: str = "-"
+    batch: Annotated[int, msgspec.Meta(ge=1, le=50_000)] = 2_000
+    timeout: Duration = msgspec.field(default_factory=lambda: Duration(10_000))
+
+
+class ProjectionSettings(_Section, frozen=True):
+    """The sinks readings are copied to, and where their cursors are kept."""
+
+    path: Path = msgspec.field(default_factory=lambda: Path("projections.db"))
+    influxdb: InfluxSettings | None = None
+
+
+class ConsoleSettings(_Section, frozen=True):
+    """The board and the API. There is no login yet: they listen on loopback unless `trusted_network` is true."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    username: ClientId | None = None  # the console's own MQTT login
+    password: str | None = None
+    trusted_network: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.trusted_network and not _is_loopback(self.host):
+            raise ValueError(
+                f"the console has no login yet, so it may only listen on loopback, not on {self.host}; "
+                "set trusted_network: true if nobody outside the ward can reach this address"
+            )
+
+
+class BedSettings(_Section, frozen=True):
+    """One bed place."""
+
+    id: BedId
+    title: Title = ""
+
+
+class WardSettings(_Section, frozen=True):
+    """One ward and its bed places."""
+
+    id: WardId
+    title: Title = ""
+    beds: Annotated[list[BedSettings], msgspec.Meta(min_length=1)]
+
+
+class DeviceSettings(_Section, frozen=True):
+    """One device of a gateway and the bed it stands at, as ward/bed; without a bed its readings are stored bedless."""
+
+    id: DeviceId
+    bed: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.bed is not None:
+            BedKey.parse(self.bed)
+
+
+class GatewaySettings(_Section, frozen=True):
+    """One registered gateway; messages of any other are refused."""
+
+    id: GatewayId
+    devices: list[DeviceSettings] = []
+
+
+class HubSettings(_Section, frozen=True):
+    """The whole document."""
+
+    hub: GatewayId
+    broker: BrokerSettings = BrokerSettings()
+    journal: JournalSettings = msgspec.field(default_factory=JournalSettings)
+    projections: ProjectionSettings = msgspec.field(default_factory=ProjectionSettings)
+    console: ConsoleSettings = ConsoleSettings()
+    rules: Annotated[list[str], msgspec.Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["adult-ward"])
+    wards: Annotated[list[WardSettings], msgspec.Meta(min_length=1)]
+    gateways: list[GatewaySettings] = []
+    credit: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2_000
+    log_level: Annotated[str, msgspec.Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+
+    def __post_init__(self) -> None:
+        beds = {f"{ward.id}/{bed.id}" for ward in self.wards for bed in ward.beds}
+        _refuse_repeats("ward", [ward.id for ward in self.wards])
+        for ward in self.wards:
+            _refuse_repeats(f"bed of ward {ward.id}", [bed.id for bed in ward.beds])
+        _refuse_repeats("gateway", [gateway.id for gateway in self.gateways])
+        for gateway in self.gateways:
+            _refuse_repeats(f"device of gateway {gateway.id}", [device.id for device in gateway.devices])
+            for device in gateway.devices:
+                if device.bed is not None and device.bed not in beds:
+                    raise ValueError(f"device {gateway.id}/{device.id} stands at bed {device.bed}, which no ward has")
+
+
+def _refuse_repeats(noun: str, ids: list[str]) -> None:
+    repeated = sorted({name for name in ids if ids.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{noun} {', '.join(repeated)} is listed more than once")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,66 @@
+"""Sets of sequence numbers, kept as inclusive ranges: small when there are few gaps, however many numbers."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+
+
+class Ranges:
+    """A growing set of whole numbers."""
+
+    __slots__ = ("_highs", "_lows")
+
+    def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
+        self._lows: list[int] = []
+        self._highs: list[int] = []
+        for low, high in ranges:
+            self.add_range(low, high)
+
+    def add(self, number: int) -> bool:
+        """Take `number` in; False if it was there already. Appending to the last range is the fast path."""
+        highs = self._highs
+        if highs and number == highs[-1] + 1:
+            highs[-1] = number
+            return True
+        if number in self:
+            return False
+        self.add_range(number, number)
+        return True
+
+    def add_range(self, low: int, high: int) -> None:
+        """Take in every number from `low` to `high`, both included."""
+        if low > high:
+            raise ValueError(f"a range cannot end ({high}) before it begins ({low})")
+        lows, highs = self._lows, self._highs
+        first = bisect_right(highs, low - 2)  # the first range that touches or follows
+        last = bisect_right(lows, high + 1)  # one past the last range that touches
+        if first < last:
+            low = min(low, lows[first])
+            high = max(high, highs[last - 1])
+        lows[first:last] = [low]
+        highs[first:last] = [high]
+
+    def __contains__(self, number: int) -> bool:
+        index = bisect_right(self._lows, number) - 1
+        return index >= 0 and number <= self._highs[index]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """The ranges, lowest first."""
+        return zip(self._lows, self._highs, strict=True)
+
+    def __len__(self) -> int:
+        """How many ranges, not how many numbers."""
+        return len(self._lows)
+
+    def count(self) -> int:
+        """How many numbers."""
+        return sum(self._highs) - sum(self._lows) + len(self._lows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ranges) and (self._lows, self._highs) == (other._lows, other._highs)
+
+    def __repr__(self) -> str:
+        return f"Ranges({list(self)})"
+
+    __hash__ = None  # type: ignore[assignment]
