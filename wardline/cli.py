@@ -23,6 +23,7 @@ COMMANDS = {
     "rules": "check and test rule documents",
     "grafana": "build, check or push the dashboards",
     "topics": "watch the topics of a broker",
+    "enrol": "give gateways, hubs, displays and pagers their logins for the broker",
 }
 
 NOTICE = "Wardline is a secondary notification system. It is never the primary alarm of a monitor."
@@ -52,9 +53,10 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="wardline", description=NOTICE)
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    chosen = next((word for word in words if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
         sub = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {NOTICE}")
-        if name in words:
+        if name == chosen:
             module = importlib.import_module(f"wardline.commands.{name}")
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)
