@@ -1,0 +1,1 @@
+"""Lines: where the bytes of a simulated monitor go."""

@@ -1,0 +1,1 @@
+"""Simulated monitors, one module per protocol."""

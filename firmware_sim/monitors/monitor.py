@@ -1,0 +1,43 @@
+"""What every simulated monitor is: bytes over simulated time, and how one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from firmware_sim.signs import Source
+
+
+class Monitor(Protocol):
+    """A monitor on a patient. It has no clock: whoever plays it says what time it is."""
+
+    name: str
+    title: str
+
+    def step(self, t_ms: int) -> bytes:
+        """Everything it sends from the last step until `t_ms`; the bytes do not depend on how time is sliced."""
+
+    def receive(self, data: bytes) -> None:
+        """Bytes the host wrote to it; the answer comes with the next step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What tells two monitors of one kind apart."""
+
+    seed: int = 0
+    device: str | None = None  # the name it gives itself, where its protocol has one
+    boot_noise: bool = False  # what a board prints before its program runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorKind:
+    """One entry of the registry."""
+
+    name: str
+    title: str
+    baud: int
+    make: Callable[[Source, Options], Monitor]
+    aliases: tuple[str, ...] = ()
+    boots: bool = False  # knows the option boot_noise

@@ -1,0 +1,148 @@
+"""A seeded patient: heart, breath, saturation, pressure and temperature drifting together around a baseline.
+
+Good enough to exercise a ward's software, and no more: it is not a model of any disease.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from firmware_sim.episode import Pull, Schedule
+from firmware_sim.signs import Signs
+
+TICK_MS = 500
+CUFF_INTERVAL_MS = 120_000  # a cuff in frequent mode; the value stands until the next inflation
+FOLLOW = 0.3  # the share of the patient's own restlessness that shows while an episode holds a target
+
+# What the body can do at all; a model must not leave it, whatever the seed.
+BOUNDS = {
+    "hr": (20.0, 300.0),
+    "rr": (1.0, 60.0),
+    "spo2": (50.0, 100.0),
+    "nibp_sys": (40.0, 260.0),
+    "nibp_dia": (20.0, 160.0),
+    "temp": (30.0, 43.0),
+    "pi": (0.05, 20.0),
+}
+
+# Parameter: standard deviation of its own drift, of its part in the common drift, and time constant in seconds.
+_DRIFT = {
+    "hr": (1.5, 3.0, 20.0),
+    "rr": (0.8, 0.8, 30.0),
+    "spo2": (0.45, 0.0, 40.0),
+    "nibp_sys": (3.0, 4.0, 300.0),
+    "nibp_dia": (2.0, 2.0, 300.0),
+    "temp": (0.05, 0.02, 1_800.0),
+    "pi": (0.3, -0.2, 60.0),
+}
+_AROUSAL_S = 150.0  # how slowly the common drift moves
+_FURTHEST = 2.5  # standard deviations; beyond that a quiet patient would alarm by chance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What a patient returns to."""
+
+    hr: float
+    rr: float
+    spo2: float
+    nibp_sys: float
+    nibp_dia: float
+    temp: float
+    pi: float
+
+    @classmethod
+    def drawn(cls, chance: random.Random) -> Baseline:
+        """An adult with nothing to alarm about."""
+        sys = chance.uniform(112.0, 132.0)
+        return cls(
+            hr=chance.uniform(66.0, 86.0),
+            rr=chance.uniform(13.5, 17.0),
+            spo2=chance.uniform(96.2, 98.2),
+            nibp_sys=sys,
+            nibp_dia=sys * chance.uniform(0.58, 0.66),
+            temp=chance.uniform(36.5, 37.1),
+            pi=chance.uniform(2.5, 6.0),
+        )
+
+
+class Patient:
+    """Signs over simulated time. The same seed gives the same signs, however often one asks."""
+
+    def __init__(self, seed: int, *, held: Mapping[str, float] | None = None, schedule: Schedule | None = None) -> None:
+        self._chance = random.Random(f"patient {seed}")  # noqa: S311 - a repeatable patient, not a secret
+        drawn = Baseline.drawn(self._chance)
+        self._held = dict(held or {})
+        self._baseline = {name: self._held.get(name, getattr(drawn, name)) for name in _DRIFT}
+        self._schedule = schedule or Schedule()
+        self._arousal = 0.0
+        self._drift = dict.fromkeys(_DRIFT, 0.0)
+        self._cuff: dict[str, float] = {}
+        self._tick = -1
+        self._signs = Signs()
+
+    def at(self, t_ms: int) -> Signs:
+        """The signs at `t_ms`; they change each half second and never run backwards."""
+        while self._tick < t_ms // TICK_MS:
+            self._tick += 1
+            self._move()
+            self._signs = self._sense(self._tick * TICK_MS)
+        return self._signs
+
+    def _move(self) -> None:
+        """One step of mean-reverting noise, common and per parameter."""
+        self._arousal = self._wander(self._arousal, _AROUSAL_S)
+        for name, (_, _, slowness_s) in _DRIFT.items():
+            self._drift[name] = self._wander(self._drift[name], slowness_s)
+
+    def _wander(self, place: float, slowness_s: float) -> float:
+        step = TICK_MS / 1_000 / slowness_s
+        place += -place * step + math.sqrt(2 * step) * self._chance.gauss(0.0, 1.0)
+        return max(-_FURTHEST, min(_FURTHEST, place))
+
+    def _sense(self, t_ms: int) -> Signs:
+        pull = self._schedule.pull(t_ms)
+        body = {name: self._value(name, pull) for name in _DRIFT}
+        if t_ms % CUFF_INTERVAL_MS == 0:
+            self._cuff = _cuff(body["nibp_sys"], body["nibp_dia"])
+        values = {
+            "hr": float(round(body["hr"])),
+            "pr": float(round(body["hr"])),
+            "rr": float(round(body["rr"])),
+            "spo2": float(round(body["spo2"])),
+            "temp": round(body["temp"], 1),
+            "pi": round(body["pi"], 2),
+            **self._cuff,
+        }
+        return Signs(values=_attached(values, pull.states), states=pull.states)
+
+    def _value(self, name: str, pull: Pull) -> float:
+        own_sd, common_sd, _ = _DRIFT[name]
+        restless = 0.0 if name in self._held else self._drift[name] * own_sd + self._arousal * common_sd
+        value = self._baseline[name] + restless
+        if name in pull.targets:
+            target, weight = pull.targets[name]
+            value += (target + FOLLOW * restless - value) * weight
+        low, high = BOUNDS[name]
+        return max(low, min(high, value))
+
+
+def _cuff(sys: float, dia: float) -> dict[str, float]:
+    return {
+        "nibp_sys": float(round(sys)),
+        "nibp_dia": float(round(dia)),
+        "nibp_mean": float(round(dia + (sys - dia) / 3)),
+    }
+
+
+def _attached(values: dict[str, float], states: frozenset[str]) -> dict[str, float]:
+    """Only what a sensor that is on the patient can deliver."""
+    lost: set[str] = set()
+    if states & {"sensor_off", "no_sensor"}:
+        lost |= {"pr", "spo2", "pi"}
+    if "lead_off" in states:
+        lost |= {"hr", "rr"}
+    return {name: value for name, value in values.items() if name not in lost}

@@ -1,0 +1,40 @@
+"""Signs: what the sensors on a patient deliver at one moment, and who delivers them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """Numbers by parameter name (vitals.parameters) and device states (vitals.vocabulary).
+
+    A parameter that has no number is not in `values`. It is never 0.
+    """
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    states: frozenset[str] = frozenset()
+
+    def get(self, name: str) -> float | None:
+        """The number of a parameter, or None."""
+        return self.values.get(name)
+
+
+class Source(Protocol):
+    """A patient or a recording, asked with times that grow."""
+
+    def at(self, t_ms: int) -> Signs:
+        """The signs at simulated time `t_ms`, milliseconds since the monitor was switched on."""
+
+
+class Faster:
+    """A source whose time runs `speed` times as fast; the monitor on it keeps its own rate."""
+
+    def __init__(self, source: Source, speed: float) -> None:
+        self._source = source
+        self._speed = speed
+
+    def at(self, t_ms: int) -> Signs:
+        return self._source.at(int(t_ms * self._speed))
