@@ -1,0 +1,239 @@
+"""Which records go next, and what may be forgotten: live before backfill, and nothing gone without a receipt.
+
+Pure: the caller owns the spool, the broker and the clock (`now` is steady milliseconds), asks `plan`, reads those
+rows, publishes them, and reports back. A record is always in exactly one place: sendable, sent, or done.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from edge_agent.seqset import Range, SeqSet
+
+Lane = Literal["vitals", "backfill"]
+
+LIVE_AGE_MS = 10_000  # older records are history: they go the backfill lane
+WINDOW = 20  # messages the broker has not acknowledged yet; mosquitto's own default
+BACKFILL_WINDOW = 2  # of these, so that on a thin line a live record waits for two batches at most
+LIVE_BATCH = 100
+BACKFILL_BATCH = 500
+SMALLEST_BATCH = 1
+LIVE_RUN = 7  # after this many live messages in a row the backfill may send, 70 to 30
+BACKFILL_RUN = 3
+CREDIT_FIRST = 500  # until the first receipt says how much the hub wants
+BACKFILL_SHARE = 0.7  # of the credit; the rest is always free for live records
+PATIENCE_MS = 2_000  # the slowest receipt we wait for before sending again
+PATIENCE_LAST_MS = 10_000
+SLOW_ACK_MS = 1_000  # a backfill message that took longer makes the next one smaller
+QUICK_ACK_MS = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Send these rows on this lane, as many as fit into one message."""
+
+    lane: Lane
+    ranges: list[Range]
+
+
+@dataclass(slots=True)
+class _Message:
+    lane: Lane
+    first: int  # the first record it carried; 0 once that is confirmed or to be sent again
+    sent_at: int
+    acknowledged: bool = False
+
+
+class Lanes:
+    """The state of the conversation with the hub, for one epoch of the spool."""
+
+    def __init__(
+        self,
+        *,
+        held: Iterable[Range] = (),
+        accepted: int = 0,
+        young: Iterable[tuple[int, int]] = (),
+        jitter: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        """`held` is what the spool has; `young` are (seq, steady time) of its newest rows of this boot."""
+        self.accepted = accepted
+        self.credit = CREDIT_FIRST
+        self.round_trip_ms = 0.0
+        self.rewinds = 0
+        self.batch = BACKFILL_BATCH
+        self._jitter = jitter
+        self._sendable = SeqSet(held)
+        self._sent = SeqSet()
+        self._forgettable = SeqSet()
+        self._young = deque(young)  # (highest seq of a commit, when its newest record was measured)
+        self._live_from = self._young[0][0] if self._young else accepted + 1
+        self._messages: dict[int, _Message] = {}
+        self._turn = 0  # place in the cycle of LIVE_RUN live and BACKFILL_RUN backfill messages
+        self._patience = 1.0
+        self._progress_at = 0
+        self._progressed = False  # since the last connect
+
+    @property
+    def outstanding(self) -> int:
+        """Records sent and not yet receipted."""
+        return self._sent.count()
+
+    @property
+    def waiting(self) -> int:
+        """Records the hub has not confirmed, sent or not."""
+        return self._sent.count() + self._sendable.count()
+
+    def committed(self, first: int, last: int, measured: int) -> None:
+        """The spool holds `first`..`last` now; `measured` is the steady time of the newest."""
+        self.accepted = max(self.accepted, last)
+        self._sendable.put(first, last)
+        self._young.append((last, measured))
+
+    def plan(self, now: int) -> Plan | None:
+        """What to send now, or None: nothing to send, no credit, or the window is full."""
+        self._age(now)
+        unacknowledged = [message.lane for message in self._messages.values() if not message.acknowledged]
+        if len(unacknowledged) >= WINDOW:
+            return None
+        live = self._live(self.credit - self.outstanding)
+        share = int(self.credit * BACKFILL_SHARE) if self._young else self.credit
+        backfill = None
+        if unacknowledged.count("backfill") < BACKFILL_WINDOW:
+            backfill = self._backfill(max(share, 1) - self.outstanding)
+        if live is None or (backfill is not None and self._turn >= LIVE_RUN):
+            return backfill
+        return live
+
+    def sent(self, plan: Plan, ranges: Iterable[Range], token: int, now: int) -> None:
+        """The rows in `ranges` left in the message `token`; the rest of the plan did not fit."""
+        if not self._sent:
+            self._progress_at = now
+        first = 0
+        for low, high in ranges:
+            for start, end in self._sendable.discard(low, high):
+                self._sent.put(start, end)
+                first = first or start
+        self._messages[token] = _Message(plan.lane, first, now)
+        if plan.lane == "vitals":
+            self._turn = min(self._turn + 1, LIVE_RUN)
+        else:
+            self._turn = (self._turn + 1) % (LIVE_RUN + BACKFILL_RUN) if self._turn >= LIVE_RUN else 0
+
+    def gone(self, ranges: Iterable[Range]) -> None:
+        """These rows are not in the spool any more; whoever took them out has said so."""
+        for low, high in ranges:
+            self._sendable.discard(low, high)
+            self._sent.discard(low, high)
+
+    def acknowledged(self, token: int, now: int) -> None:
+        """The broker took the message: a place in the window is free, nothing else."""
+        message = self._messages.get(token)
+        if message is None or message.acknowledged:
+            return
+        message.acknowledged = True
+        took = now - message.sent_at
+        if took < QUICK_ACK_MS:
+            self.batch = min(BACKFILL_BATCH, self.batch * 2)
+        elif took > SLOW_ACK_MS and message.lane == "backfill":
+            self._shrink()
+        if not message.first:
+            del self._messages[token]
+
+    def receipt(self, committed: Iterable[Range], rejected: Iterable[int], credit: int, now: int) -> int:
+        """The hub has these for good. Returns how many were news to us."""
+        self.credit = max(1, credit)
+        news = 0
+        for low, high in [*committed, *((seq, seq) for seq in rejected)]:
+            for start, end in [*self._sent.discard(low, high), *self._sendable.discard(low, high)]:
+                self._forgettable.put(start, end)
+                news += end - start + 1
+        if news:
+            self._progress_at = now
+            self._progressed = True
+            self._patience = 1.0
+            self._measure(now)
+        return news
+
+    def forgettable(self) -> list[Range]:
+        """What the spool may delete; call `forgotten` when it has."""
+        return list(self._forgettable)
+
+    def forgotten(self, ranges: Iterable[Range]) -> None:
+        """The spool has deleted these."""
+        for low, high in ranges:
+            self._forgettable.discard(low, high)
+
+    def rewind_at(self) -> int | None:
+        """When to send again what has no receipt, if none comes before; None when nothing is out."""
+        if not self._sent:
+            return None
+        patience = max(PATIENCE_MS, 4 * self.round_trip_ms) * self._patience
+        return int(self._progress_at + min(patience, PATIENCE_LAST_MS))
+
+    def rewind(self, now: int) -> int:
+        """No receipt came: everything sent is sendable again, in smaller batches. Returns how many."""
+        count = self._resend(now)
+        self._patience = min(self._patience * 2 * self._jitter(), PATIENCE_LAST_MS / PATIENCE_MS)
+        self._shrink()
+        return count
+
+    def resend(self, now: int) -> int:
+        """A hub that has just started asks for everything it has no record of. Returns how many."""
+        self._patience = 1.0
+        return self._resend(now)
+
+    def connected(self, now: int) -> None:
+        """A new connection: the window is empty, the hub has seen nothing of it."""
+        self._messages.clear()
+        self._resend(now)
+        self._progressed = False
+
+    def disconnected(self) -> None:
+        """The connection is gone, and what it carried may be."""
+        if self._sent and not self._progressed:
+            self._shrink()  # a line that breaks before one batch is through needs smaller batches
+        self._messages.clear()
+        self._resend(self._progress_at)
+
+    def _resend(self, now: int) -> int:
+        count = self._sent.count()
+        if count:
+            self.rewinds += 1
+        for low, high in self._sent:
+            self._sendable.put(low, high)
+        self._sent.clear()
+        self._messages = {key: value for key, value in self._messages.items() if not value.acknowledged}
+        for message in self._messages.values():
+            message.first = 0
+        self._progress_at = now
+        return count
+
+    def _age(self, now: int) -> None:
+        while self._young and now - self._young[0][1] > LIVE_AGE_MS:
+            self._live_from = self._young.popleft()[0] + 1
+
+    def _live(self, credit: int) -> Plan | None:
+        limit = min(LIVE_BATCH, self.batch, credit)
+        ranges = self._sendable.take(self._live_from, self.accepted, limit)
+        return Plan(lane="vitals", ranges=ranges) if ranges else None
+
+    def _backfill(self, credit: int) -> Plan | None:
+        limit = min(self.batch, credit)
+        ranges = self._sendable.take(1, self._live_from - 1, limit)
+        return Plan(lane="backfill", ranges=ranges) if ranges else None
+
+    def _measure(self, now: int) -> None:
+        """Round trips of the messages whose first record is confirmed."""
+        for token, message in list(self._messages.items()):
+            if message.first and message.first not in self._sent:
+                took = now - message.sent_at
+                self.round_trip_ms = took if not self.round_trip_ms else 0.8 * self.round_trip_ms + 0.2 * took
+                message.first = 0
+            if message.acknowledged and not message.first:
+                del self._messages[token]
+
+    def _shrink(self) -> None:
+        self.batch = max(SMALLEST_BATCH, self.batch // 2)

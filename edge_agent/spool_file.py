@@ -1,0 +1,188 @@
+"""The file of a spool: made whole or not at all, checked at start, salvaged into a new epoch when damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import sqlite3
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from chassis.database import open_database, sync_folder
+from edge_agent.epochs import next_epoch, write_epoch
+from edge_agent.spool import COLUMNS, FORMAT, INSERT, SCHEMA, Spool
+from vitals.codec import encode
+from vitals.errors import StorageError, UsageError
+from vitals.readings import Record
+
+log = logging.getLogger(__name__)
+
+SALVAGE_LOOKUPS = 200_000  # single rows tried inside a damaged stretch
+
+
+class SpoolLock:
+    """Holds a spool for one process; the kernel lets go of it when the process ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_name(path.name + ".lock")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise UsageError(f"cannot use the spool folder {path.parent}: {exc.strerror}") from exc
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            os.close(self._descriptor)
+            raise UsageError(
+                f"another edge agent uses the spool {path}; stop it, or give this one its own spool path"
+            ) from exc
+
+    def release(self) -> None:
+        """Let another process have the spool."""
+        os.close(self._descriptor)
+
+
+def open_spool(path: Path, max_bytes: int = 2 << 30) -> Spool:
+    """Open the spool at `path`, or make it. A damaged one is moved aside and what can be read of it is kept.
+
+    Call with the SpoolLock held. Raises StorageError.
+    """
+    fresh = path.with_name(path.name + ".new")
+    if not path.exists() and fresh.exists() and _damage(fresh) is None:
+        _put_in_place(fresh, path)  # the last start was cut off between moving aside and putting in place
+    _remove(fresh)
+    if path.exists():
+        damage = _damage(path)
+        if damage is None:
+            return Spool(path, max_bytes)
+        _salvage(path, fresh, damage)
+    else:
+        _create(fresh, next_epoch(path, 0), [], "")
+    _put_in_place(fresh, path)
+    spool = Spool(path, max_bytes)
+    write_epoch(path, spool.epoch)
+    return spool
+
+
+def _damage(path: Path) -> str | None:
+    """What is wrong with the database, or None."""
+    try:
+        # A zeroed file opens as an empty database without any error: only the sentinel row tells.
+        if path.stat().st_size == 0:
+            return "the file is empty"
+        with contextlib.closing(open_database(path)) as database:
+            problem = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+            if problem != "ok":
+                return problem.splitlines()[-1]
+            format_ = database.execute("SELECT format FROM meta").fetchone()
+            database.execute("SELECT 1 FROM record LIMIT 1").fetchone()
+    except (sqlite3.DatabaseError, StorageError) as exc:
+        return str(exc)
+    except OSError as exc:
+        raise StorageError(f"cannot read the spool {path}: {exc.strerror}") from exc
+    if format_ is None:
+        return "its sentinel row is missing"
+    if format_[0] != FORMAT:
+        raise StorageError(
+            f"the spool {path} has format {format_[0]}, this version reads {FORMAT}: install a newer one"
+        )
+    return None
+
+
+def _salvage(path: Path, fresh: Path, damage: str) -> None:
+    records, epoch = _readable(path)
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    while aside.exists():
+        aside = aside.with_name(aside.name + "x")
+    note = f"spool damaged ({damage}): {len(records)} records salvaged, the old file is {aside.name}"
+    log.error("%s", note)
+    _create(fresh, next_epoch(path, epoch), records, note)
+    for suffix in ("-wal", "-shm", ""):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            source.replace(aside.with_name(aside.name + suffix))
+    sync_folder(path.parent)
+
+
+def _readable(path: Path) -> tuple[list[tuple[Any, ...]], int]:
+    """Every row that can still be read and makes sense, in order, and the epoch if it can be read."""
+    rows: dict[int, tuple[Any, ...]] = {}
+    epoch = 0
+    with contextlib.suppress(sqlite3.Error, StorageError), contextlib.closing(open_database(path)) as database:
+        with contextlib.suppress(sqlite3.Error, TypeError, ValueError):
+            epoch = int(database.execute("SELECT max(epoch) FROM meta").fetchone()[0])
+        for order in ("ASC", "DESC"):
+            with contextlib.suppress(sqlite3.Error):
+                for row in database.execute(f"SELECT {COLUMNS} FROM record ORDER BY seq {order}"):  # noqa: S608
+                    if row[0] in rows:
+                        break
+                    rows[row[0]] = row
+        if rows:
+            _look_up_missing(database, rows)
+    return [rows[seq] for seq in sorted(rows, key=int) if _sensible(rows[seq])], epoch
+
+
+def _look_up_missing(database: sqlite3.Connection, rows: dict[int, tuple[Any, ...]]) -> None:
+    lookups = 0
+    for seq in range(min(rows), max(rows)):
+        if seq in rows:
+            continue
+        lookups += 1
+        if lookups > SALVAGE_LOOKUPS:
+            return
+        with contextlib.suppress(sqlite3.Error):
+            row = database.execute(f"SELECT {COLUMNS} FROM record WHERE seq = ?", (seq,)).fetchone()  # noqa: S608
+            if row is not None:
+                rows[seq] = row
+
+
+def _sensible(row: tuple[Any, ...]) -> bool:
+    try:
+        msgspec.json.decode(row[6], type=Record)
+    except (msgspec.MsgspecError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _create(path: Path, epoch: int, rows: Sequence[tuple[Any, ...]], note: str) -> None:
+    """A complete spool at `path` in one transaction: it has its sentinel row or it is no spool."""
+    _remove(path)
+    database = open_database(path)
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        for statement in SCHEMA.split(";"):
+            database.execute(statement)
+        for seq, row in enumerate(rows, start=1):
+            record = msgspec.structs.replace(msgspec.json.decode(row[6], type=Record), seq=seq)
+            database.execute(INSERT, (seq, *row[1:6], encode(record)))
+        database.execute(
+            "INSERT INTO meta (id, epoch, format, note) VALUES (?, ?, ?, ?)", (uuid.uuid4().hex, epoch, FORMAT, note)
+        )
+        database.execute("COMMIT")
+    except sqlite3.Error as exc:
+        raise StorageError(f"cannot make the spool {path}: {exc}") from exc
+    finally:
+        database.close()
+
+
+def _put_in_place(fresh: Path, path: Path) -> None:
+    for suffix in ("-wal", "-shm"):  # a closed database has none; what is left over belongs to nobody
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    # open and close once: a fresh file that was cut off may still have its own write-ahead log
+    open_database(fresh).close()
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,108 @@
+"""Observations become drafts of records: plausible values, known words, a time that never runs backwards.
+
+Pure: wall time, steady time and clock quality are arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Container
+from dataclasses import dataclass, field
+
+from vitals.parameters import PARAMETERS
+from vitals.readings import ClockQuality, Observation, Record
+from vitals.vocabulary import DEVICE_STATES, MISSING_REASONS
+
+# A clock before this was never set since it was made: no release of this software is older.
+CLOCK_FLOOR_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
+CLOCK_CEILING_MS = 253_402_300_799_999  # 9999-12-31, the last time the wire can say
+TRUSTED_DRIFT_MS = 1_000  # a stamp further than this from the clock is not the clock's word any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A record that has no seq yet; the spool gives it one."""
+
+    device: str
+    time: int
+    steady: int
+    boot: str
+    clock: ClockQuality
+    values: dict[str, float] = field(default_factory=dict)
+    flags: dict[str, str] = field(default_factory=dict)
+    states: tuple[str, ...] = ()
+    kind: str = "vitals"
+
+    def record(self, seq: int) -> Record:
+        """The record with its number."""
+        return Record(
+            seq=seq,
+            device=self.device,
+            time=self.time,
+            clock=self.clock,
+            values=self.values,
+            flags=self.flags,
+            states=self.states,
+        )
+
+
+class Stamper:
+    """Stamps the observations of one device; counts in `dropped` what the wire has no word for."""
+
+    def __init__(self, device: str, boot: str, last_time: int = 0) -> None:
+        self.device = device
+        self.boot = boot
+        self.dropped: Counter[str] = Counter()
+        self._time = last_time
+        self._steady: int | None = None
+
+    def stamp(self, observation: Observation, *, wall: int, steady: int, clock: ClockQuality) -> Draft | None:
+        """The draft of this observation, or None if it says nothing the wire can carry."""
+        values, flags = self._numbers(observation)
+        states = tuple(state for state in observation.flags if self._known(state, DEVICE_STATES, "state"))
+        if not (values or flags or states):
+            return None
+        time = self._next_time(wall, steady)
+        if abs(time - wall) > TRUSTED_DRIFT_MS or wall < CLOCK_FLOOR_MS:
+            clock = "unsynced"
+        return Draft(
+            device=self.device,
+            time=time,
+            steady=steady,
+            boot=self.boot,
+            clock=clock,
+            values=values,
+            flags=flags,
+            states=states,
+        )
+
+    def _numbers(self, observation: Observation) -> tuple[dict[str, float], dict[str, str]]:
+        values: dict[str, float] = {}
+        flags: dict[str, str] = {}
+        for name, reason in observation.missing.items():
+            if self._known(name, PARAMETERS, "parameter"):
+                flags[name] = reason if self._known(reason, MISSING_REASONS, "reason") else "device_invalid"
+        for name, value in observation.values.items():
+            if not self._known(name, PARAMETERS, "parameter") or name in flags:
+                continue  # where a monitor gives a number and a reason to distrust it, the reason stands
+            number = float(value) if not isinstance(value, bool) else math.nan
+            if PARAMETERS[name].plausible(number):
+                values[name] = number
+            else:
+                flags[name] = "out_of_range"
+        return values, flags
+
+    def _next_time(self, wall: int, steady: int) -> int:
+        """Wall time, unless that would run backwards: then half as fast as time goes by, until the wall catches up."""
+        wall = min(max(wall, 0), CLOCK_CEILING_MS - 1)
+        passed = steady - self._steady if self._steady is not None else 0
+        self._steady = steady
+        self._time = wall if wall > self._time else self._time + max(1, passed // 2)
+        return self._time
+
+    def _known(self, word: str, vocabulary: Container[str], kind: str) -> bool:
+        known = word in vocabulary
+        if not known:
+            self.dropped[f"unknown {kind}: {word[:40]}"] += 1
+        return known
