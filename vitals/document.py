@@ -56,7 +56,9 @@ def _schema_hook(type_: type) -> dict[str, Any]:
 def _leaf_hook(type_: type, value: Any) -> Any:
     if type_ is Duration:
         return Duration.parse(value)
-    if issubclass(type_, PurePath) and isinstance(value, str):
+    if issubclass(type_, PurePath):
+        if not isinstance(value, str) or not value:
+            raise ValueError(f"expected a path as text, got {value!r}")
         return type_(value)
     raise NotImplementedError(f"no way to read {type_.__name__}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_PATTERN = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|min|h)$")
+_PATTERN = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|min|h)$", re.ASCII)
 _FACTOR = {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000}
 PATTERN = r"^\d+(\.\d+)?\s*(ms|s|min|h)$"
 

@@ -67,7 +67,7 @@ def parse_up(topic: str) -> tuple[str, str] | None:
     if not topic.startswith(_UP_HEAD):
         return None
     gateway, slash, channel = topic[len(_UP_HEAD) :].partition("/")
-    return (gateway, channel) if slash and channel in UP_CHANNELS else None
+    return (gateway, channel) if gateway and slash and channel in UP_CHANNELS else None
 
 
 def split(topic: str) -> list[str] | None:
