@@ -113,9 +113,7 @@ class Session:
     def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:
         will = gmqtt.Message(self._will.topic, self._will.payload, qos=1, retain=True) if self._will else None
         self._storage = gmqtt.storage.PersistentStorage()
-        client = gmqtt.Client(
-            self._client_id, clean_session=True, will_message=will, persistent_storage=self._storage
-        )
+        client = gmqtt.Client(self._client_id, clean_session=True, will_message=will, persistent_storage=self._storage)
         client.on_message = self._receive
         client.on_disconnect = lambda *_: lost.set()
         return client

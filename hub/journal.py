@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chassis.database import open_database
-from vitals.ranges import Ranges
 from vitals.errors import StorageError
+from vitals.ranges import Ranges
 
 FORMAT = 1
+_NOTHING = Ranges()
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -52,7 +53,7 @@ CREATE TABLE IF NOT EXISTS rejected (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS quarantine (
     id INTEGER PRIMARY KEY, received INTEGER NOT NULL, topic TEXT NOT NULL, gateway TEXT NOT NULL,
-    reason TEXT NOT NULL, count INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, head BLOB NOT NULL
+    reason TEXT NOT NULL, records INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, head BLOB NOT NULL
 );
 """
 
@@ -100,7 +101,7 @@ class QuarantineRow(NamedTuple):
     topic: str
     gateway: str
     reason: str
-    count: int  # records refused; 0 when the message could not be read at all
+    records: int  # refused; 0 when the message could not be read at all
     size: int
     sha256: str
     head: bytes
@@ -164,17 +165,9 @@ class Journal:
             settled.setdefault((gateway, epoch), Ranges()).add_range(low, high)
         return settled
 
-    def settled(self) -> dict[tuple[str, int], Ranges]:
-        """What is final per (gateway, epoch), as a copy."""
-        return {key: Ranges(ranges) for key, ranges in self._settled.items()}
-
-    def refusals(self, gateway: str, epoch: int) -> list[tuple[int, str]]:
-        """(seq, reason) of what was rejected, newest 1,000."""
-        rows = self._db.execute(
-            "SELECT seq, reason FROM rejected WHERE gateway = ? AND epoch = ? ORDER BY seq DESC LIMIT 1000",
-            (gateway, epoch),
-        )
-        return [(seq, reason) for seq, reason in rows][::-1]
+    def settled(self, gateway: str, epoch: int) -> Ranges:
+        """The seqs that are final: in the journal, or rejected and in quarantine. Not to be changed by the caller."""
+        return self._settled.get((gateway, epoch), _NOTHING)
 
     def alarm_states(self) -> list[StateRow]:
         """The saved alarm machines."""
@@ -182,11 +175,13 @@ class Journal:
 
     def outbox(self) -> list[tuple[int, bytes]]:
         """(event id, AlarmEvent JSON) of what is not known to have reached the broker, oldest first."""
-        query = "SELECT event.id, event.body FROM outbox JOIN alarm_event AS event ON event.id = outbox.event ORDER BY 1"
+        query = (
+            "SELECT event.id, event.body FROM outbox JOIN alarm_event AS event ON event.id = outbox.event ORDER BY 1"
+        )
         return list(self._db.execute(query))
 
     def commit(self, batch: Batch) -> list[int]:
-        """Write `batch` in one durable transaction; the ids of its events. Raises StorageError, then nothing is written."""
+        """Write `batch` in one durable transaction; its events' ids. On StorageError nothing is written."""
         db = self._db
         event_ids: list[int] = []
         try:
@@ -206,7 +201,7 @@ class Journal:
             db.executemany("INSERT INTO outbox (event) VALUES (?)", [(number,) for number in event_ids])
             self._save_states(batch.states)
             db.executemany(
-                "INSERT INTO quarantine (received, topic, gateway, reason, count, size, sha256, head)"
+                "INSERT INTO quarantine (received, topic, gateway, reason, records, size, sha256, head)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 batch.quarantine,
             )
@@ -229,20 +224,16 @@ class Journal:
 
     def _save_settled(self, settled: dict[tuple[str, int], Ranges]) -> dict[tuple[str, int], Ranges]:
         merged: dict[tuple[str, int], Ranges] = {}
-        for key, new in settled.items():
-            old = self._settled.get(key, Ranges())
-            whole = Ranges(old)
-            for low, high in new:
-                whole.add_range(low, high)
-            before, after = set(old), set(whole)
-            self._db.executemany(
-                "DELETE FROM committed WHERE gateway = ? AND epoch = ? AND low = ?",
-                [(*key, low) for low, high in before - after],
-            )
-            self._db.executemany(
-                "INSERT INTO committed VALUES (?, ?, ?, ?)", [(*key, low, high) for low, high in after - before]
-            )
-            merged[key] = whole
+        gone: list[tuple[str, int, int]] = []
+        come: list[tuple[str, int, int, int]] = []
+        for (gateway, epoch), new in settled.items():
+            old = self._settled.get((gateway, epoch), _NOTHING)
+            whole = merged[gateway, epoch] = old.union(new)
+            before, after = dict(old), dict(whole)
+            gone += [(gateway, epoch, low) for low in before if low not in after]
+            come += [(gateway, epoch, low, high) for low, high in after.items() if before.get(low) != high]
+        self._db.executemany("DELETE FROM committed WHERE gateway = ? AND epoch = ? AND low = ?", gone)
+        self._db.executemany("INSERT OR REPLACE INTO committed VALUES (?, ?, ?, ?)", come)
         return merged
 
     def confirm(self, event_ids: Iterable[int]) -> None:

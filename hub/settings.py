@@ -20,7 +20,7 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A part of the settings document."""
 
 
-class JournalSettings(_Section, frozen=True):
+class JournalSettings(_Section, frozen=True, kw_only=True):
     """Where the journal is, and how long records wait for company before they are committed."""
 
     path: Path = msgspec.field(default_factory=lambda: Path("journal.db"))
@@ -31,7 +31,7 @@ class JournalSettings(_Section, frozen=True):
             raise ValueError("commit_interval must be between 1ms and 50ms")
 
 
-class InfluxSettings(_Section, frozen=True):
+class InfluxSettings(_Section, frozen=True, kw_only=True):
     """An InfluxDB to write to. `token` is a reference: file:PATH or env:NAME; for 1.8 it holds user:password."""
 
     url: Annotated[str, msgspec.Meta(pattern=r"^https?://")]
@@ -42,14 +42,14 @@ class InfluxSettings(_Section, frozen=True):
     timeout: Duration = msgspec.field(default_factory=lambda: Duration(10_000))
 
 
-class ProjectionSettings(_Section, frozen=True):
+class ProjectionSettings(_Section, frozen=True, kw_only=True):
     """The sinks readings are copied to, and where their cursors are kept."""
 
     path: Path = msgspec.field(default_factory=lambda: Path("projections.db"))
     influxdb: InfluxSettings | None = None
 
 
-class ConsoleSettings(_Section, frozen=True):
+class ConsoleSettings(_Section, frozen=True, kw_only=True):
     """The board and the API. There is no login yet: they listen on loopback unless `trusted_network` is true."""
 
     host: str = "127.0.0.1"
@@ -66,14 +66,14 @@ class ConsoleSettings(_Section, frozen=True):
             )
 
 
-class BedSettings(_Section, frozen=True):
+class BedSettings(_Section, frozen=True, kw_only=True):
     """One bed place."""
 
     id: BedId
     title: Title = ""
 
 
-class WardSettings(_Section, frozen=True):
+class WardSettings(_Section, frozen=True, kw_only=True):
     """One ward and its bed places."""
 
     id: WardId
@@ -81,7 +81,7 @@ class WardSettings(_Section, frozen=True):
     beds: Annotated[list[BedSettings], msgspec.Meta(min_length=1)]
 
 
-class DeviceSettings(_Section, frozen=True):
+class DeviceSettings(_Section, frozen=True, kw_only=True):
     """One device of a gateway and the bed it stands at, as ward/bed; without a bed its readings are stored bedless."""
 
     id: DeviceId
@@ -92,14 +92,14 @@ class DeviceSettings(_Section, frozen=True):
             BedKey.parse(self.bed)
 
 
-class GatewaySettings(_Section, frozen=True):
+class GatewaySettings(_Section, frozen=True, kw_only=True):
     """One registered gateway; messages of any other are refused."""
 
     id: GatewayId
     devices: list[DeviceSettings] = []
 
 
-class HubSettings(_Section, frozen=True):
+class HubSettings(_Section, frozen=True, kw_only=True):
     """The whole document."""
 
     hub: GatewayId

@@ -41,6 +41,14 @@ class Ranges:
         lows[first:last] = [low]
         highs[first:last] = [high]
 
+    def union(self, other: Ranges) -> Ranges:
+        """A new set of what is in either."""
+        result = Ranges()
+        result._lows, result._highs = self._lows.copy(), self._highs.copy()
+        for low, high in other:
+            result.add_range(low, high)
+        return result
+
     def __contains__(self, number: int) -> bool:
         index = bisect_right(self._lows, number) - 1
         return index >= 0 and number <= self._highs[index]

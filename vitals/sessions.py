@@ -79,6 +79,7 @@ class HubStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time: Milliseconds = 0
     version: str = ""
     started: Milliseconds = 0
+    counters: dict[str, int] = {}  # since the hub started: received, committed, duplicate, rejected, …
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):

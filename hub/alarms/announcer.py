@@ -1,0 +1,58 @@
+"""The announcer: alarm events become retained alarm topics and ward events, surely and at once.
+
+Announcing does not wait for the disk. What was announced stays in the journal's outbox until the broker has
+acknowledged it, and is said again after every connect: twice at worst, never missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chassis.session import Session
+from vitals import topics
+from vitals.alarms import Alarm, AlarmEvent
+from vitals.codec import encode
+
+_ENDED = ("cleared", "reset")
+
+
+class Announcer:
+    """Publishes through the hub's session, and remembers what the broker has not acknowledged."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._unconfirmed: dict[int, tuple[int, bytes, str]] = {}  # event id → (generation said in, body, ward)
+
+    def announce(self, event: AlarmEvent) -> None:
+        """Say one transition: the state of its alarm, then the event."""
+        alarm = event.alarm
+        body = b"" if event.change in _ENDED else encode(alarm)
+        self._session.publish(topics.alarm(alarm.ward, alarm.bed, alarm.rule), body, retain=True)
+        self._session.publish(topics.event(alarm.ward), encode(event))
+
+    def committed(self, number: int, event: AlarmEvent, generation: int) -> None:
+        """An event is in the outbox now as `number`; it was announced in connection `generation`, 0: in none."""
+        self._unconfirmed[number] = (generation, encode(event), event.alarm.ward)
+
+    def confirmed(self) -> list[int]:
+        """Events the broker has acknowledged since; they may leave the outbox."""
+        if not self._unconfirmed or not self._session.drained:
+            return []
+        generation = self._session.generation
+        done = [number for number, (said, _, _) in self._unconfirmed.items() if said == generation]
+        for number in done:
+            del self._unconfirmed[number]
+        return done
+
+    def repeat(self, alarms: Iterable[Alarm]) -> None:
+        """After a connect: every standing alarm, whole, and every event that may not have been heard."""
+        generation = self._session.generation
+        for alarm in alarms:
+            self._session.publish(topics.alarm(alarm.ward, alarm.bed, alarm.rule), encode(alarm), retain=True)
+        for number, (_, body, ward) in self._unconfirmed.items():
+            self._session.publish(topics.event(ward), body)
+            self._unconfirmed[number] = (generation, body, ward)
+
+    def retract(self, ward: str, bed: str, rule: str) -> None:
+        """Take back a retained alarm that no longer stands: a broker restored it from an old file."""
+        self._session.publish(topics.alarm(ward, bed, rule), b"", retain=True)

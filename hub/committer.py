@@ -1,0 +1,77 @@
+"""The committer: batches of the intake go to the journal in one worker thread, at most one commit under way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from chassis.tasks import backoff
+from hub.journal import Batch, Journal
+from vitals.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+
+class Committer:
+    """Wakes when something waits, lets it gather for `interval_s`, commits, and tells `on_commit`."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        interval_s: float,
+        take: Callable[[], Batch],
+        on_commit: Callable[[Batch, list[int]], None],
+    ) -> None:
+        self._journal = journal
+        self._interval_s = interval_s
+        self._take = take
+        self._on_commit = on_commit
+        self._wake = asyncio.Event()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+
+    def wake(self) -> None:
+        """Something waits."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Commit for ever. A refusing disk is retried for ever too: without a commit there is no receipt."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(self._interval_s)
+            await self.commit_now()
+
+    async def commit_now(self) -> None:
+        """Commit what waits. Cancelling waits for the commit under way, so that no batch is half known."""
+        self._wake.clear()
+        batch = self._take()
+        if not batch:
+            return
+        ids = await asyncio.shield(self._commit(batch))
+        self._on_commit(batch, ids)
+
+    async def confirm(self, ids: list[int]) -> None:
+        """Take announced events out of the outbox."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.confirm, ids)
+
+    async def _commit(self, batch: Batch) -> list[int]:
+        loop = asyncio.get_running_loop()
+        waits = backoff(0.2, 5.0)
+        refused = False
+        while True:
+            try:
+                ids = await loop.run_in_executor(self._thread, self._journal.commit, batch)
+            except StorageError as error:
+                if not refused:
+                    log.error("%s; no receipts until it works again, gateways keep their records", error)
+                refused = True
+                await asyncio.sleep(next(waits))
+                continue
+            if refused:
+                log.warning("the journal commits again")
+            return ids
+
+    def close(self) -> None:
+        """Wait for the worker."""
+        self._thread.shutdown(wait=True)

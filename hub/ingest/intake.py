@@ -1,0 +1,130 @@
+"""The intake: payloads of gateways become de-duplicated, judged records that wait for the next commit."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+from hub.history import RecordBody
+from hub.ingest.admission import Admitted, admit
+from hub.ingest.quarantine import quarantine_row
+from hub.journal import Batch, Journal, RecordRow, Refusal
+from hub.live import LivePicture
+from hub.registry import Registry
+from rules.engine import Engine
+from vitals.alarms import AlarmEvent
+from vitals.errors import WireError
+from vitals.identity import BedKey
+from vitals.ranges import Ranges
+from vitals.readings import Record
+
+QUARANTINE_PER_COMMIT = 100  # a flood of rubbish is counted in full and kept in part
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Intake:
+    """Holds what was taken but is not committed yet in `pending`."""
+
+    def __init__(self, registry: Registry, journal: Journal, engine: Engine, picture: LivePicture) -> None:
+        self._registry = registry
+        self._journal = journal
+        self._engine = engine
+        self._picture = picture
+        self._taken: dict[tuple[str, int], Ranges] = {}
+        self._newest: dict[str, tuple[int, int]] = {}  # source → (epoch, seq): order is never wall time
+        self.pending = Batch()
+        self.counters: Counter[str] = Counter()
+
+    def records(
+        self, gateway: str, topic: str, payload: bytes, *, late: bool, now: int
+    ) -> tuple[int, list[AlarmEvent]]:
+        """Take a vitals (`late` False) or backfill payload. Returns its epoch, 0 if unreadable, and what it alarmed."""
+        try:
+            admitted = admit(gateway, payload, self._registry.gateways)
+        except WireError as error:
+            self.refuse(topic, gateway, error.reason, payload, now)
+            return 0, []
+        key = (gateway, admitted.epoch)
+        taken = self._taken.get(key)
+        if taken is None:
+            taken = self._taken[key] = Ranges().union(self._journal.settled(*key))
+        if admitted.rejected:
+            self._reject(gateway, topic, admitted, taken, now)
+        events: list[AlarmEvent] = []
+        pending = self.pending
+        rows = pending.records
+        settled = pending.settled.get(key)
+        if settled is None:
+            settled = pending.settled[key] = Ranges()
+        devices = self._registry.gateways[gateway]
+        duplicates = 0
+        for record in admitted.records:
+            if not taken.add(record.seq):
+                duplicates += 1
+                continue
+            settled.add(record.seq)
+            bed = devices.get(record.device)
+            fresh = not late and bed is not None and self._in_order(gateway, admitted.epoch, record)
+            rows.append(_row(gateway, admitted.epoch, record, bed, now, late=not fresh and bed is not None))
+            if fresh:
+                assert bed is not None
+                source = f"{gateway}/{record.device}"
+                self._picture.observe(bed, source, record, now)
+                events += self._engine.observe(bed, source, record, now)
+        counters = self.counters
+        counters["received"] += len(admitted.records)
+        if duplicates:
+            counters["duplicate"] += duplicates
+        if late:
+            counters["late"] += len(admitted.records) - duplicates
+        return admitted.epoch, events
+
+    def refuse(self, topic: str, gateway: str, reason: str, payload: bytes, now: int, records: int = 0) -> None:
+        """Put a payload nobody can use into quarantine."""
+        self.counters["refused"] += 1
+        if len(self.pending.quarantine) < QUARANTINE_PER_COMMIT:
+            self.pending.quarantine.append(
+                quarantine_row(topic=topic, gateway=gateway, reason=reason, payload=payload, received=now, records=records)
+            )
+
+    def take(self) -> Batch:
+        """What waits, for the committer; a new batch begins."""
+        batch, self.pending = self.pending, Batch()
+        return batch
+
+    def _reject(self, gateway: str, topic: str, admitted: Admitted, taken: Ranges, now: int) -> None:
+        for rejected in admitted.rejected:
+            if not taken.add(rejected.seq):
+                continue
+            self.counters["rejected"] += 1
+            self.pending.settle(gateway, admitted.epoch, rejected.seq)
+            self.pending.refusals.append(Refusal(gateway, admitted.epoch, rejected.seq, rejected.reason))
+            self.refuse(topic, gateway, rejected.reason, rejected.payload, now, records=1)
+
+    def _in_order(self, gateway: str, epoch: int, record: Record) -> bool:
+        """Whether this is the newest word of its device; an older one must not move live values back."""
+        source = f"{gateway}/{record.device}"
+        position = (epoch, record.seq)
+        if position < self._newest.get(source, (0, 0)):
+            self.counters["out_of_order"] += 1
+            return False
+        self._newest[source] = position
+        return True
+
+
+def _row(gateway: str, epoch: int, record: Record, bed: BedKey | None, now: int, *, late: bool) -> RecordRow:
+    body = RecordBody(clock=record.clock, values=record.values, flags=record.flags, states=record.states)
+    return RecordRow(
+        gateway,
+        epoch,
+        record.seq,
+        record.device,
+        bed.ward if bed else "",
+        bed.bed if bed else "",
+        record.time,
+        now,
+        int(late),
+        _encode(body),
+    )

@@ -1,0 +1,109 @@
+"""The live picture: newest values, device links and alarms of every bed, drawn as one snapshot per ward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hub.registry import Registry
+from vitals.alarms import Alarm
+from vitals.identity import BedKey
+from vitals.live import LiveBed, LiveDevice, LiveValue, WardSnapshot
+from vitals.parameters import PARAMETERS
+from vitals.readings import Record
+from vitals.sessions import GatewayStatus
+
+SILENT_AFTER_MS = 15_000  # no record of any device of a bed: the tile says so
+
+_STALE_MS = {name: parameter.stale_s * 1_000 for name, parameter in PARAMETERS.items()}
+
+
+class _Source:
+    """What was last heard of one device."""
+
+    __slots__ = ("received", "states")
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.states: tuple[str, ...] = ()
+
+
+class LivePicture:
+    """Kept by the hub alone; `now` is UTC ms on a clock that never steps."""
+
+    def __init__(self, registry: Registry, hub: str) -> None:
+        self._registry = registry
+        self._hub = hub
+        self._number = dict.fromkeys(registry.wards, 0)
+        self._values: dict[BedKey, dict[str, tuple[float | None, str, int, int]]] = {}
+        self._sources: dict[str, _Source] = {}
+        self._gateways: dict[str, GatewayStatus] = {}
+        self._beds: dict[str, list[tuple[BedKey, tuple[str, ...]]]] = {ward: [] for ward in registry.wards}
+        for bed in registry.beds():
+            self._values[bed.key] = {}
+            self._beds[bed.key.ward].append((bed.key, bed.sources))
+            for source in bed.sources:
+                self._sources[source] = _Source()
+
+    def observe(self, bed: BedKey, source: str, record: Record, now: int) -> None:
+        """Take in a live record; the caller passes each source's records in order."""
+        values = self._values[bed]
+        time = record.time
+        for name, value in record.values.items():
+            values[name] = (value, "", time, now)
+        for name, reason in record.flags.items():
+            values[name] = (None, reason, time, now)
+        heard = self._sources[source]
+        heard.received = now
+        heard.states = record.states
+
+    def gateway(self, status: GatewayStatus) -> None:
+        """Take in what a gateway, or its last will, says of itself."""
+        self._gateways[status.gateway] = status
+
+    def snapshot(self, ward: str, now: int, alarms: Callable[[BedKey], list[Alarm]]) -> WardSnapshot:
+        """The ward as it is at `now`."""
+        self._number[ward] += 1
+        return WardSnapshot(
+            ward=ward,
+            title=self._registry.wards[ward],
+            hub=self._hub,
+            time=now,
+            number=self._number[ward],
+            beds=[self._bed(key, sources, now, alarms(key)) for key, sources in self._beds[ward]],
+        )
+
+    def _bed(self, key: BedKey, sources: tuple[str, ...], now: int, alarms: list[Alarm]) -> LiveBed:
+        heard = [self._sources[source].received for source in sources]
+        latest = max((received for received in heard if received is not None), default=None)
+        return LiveBed(
+            bed=key.bed,
+            title=self._registry.bed_titles[key],
+            silent=latest is None or now - latest > SILENT_AFTER_MS,
+            values={
+                name: LiveValue(
+                    value=value,
+                    reason=reason,
+                    time=time,
+                    age_ms=now - received,
+                    fresh=now - received <= _STALE_MS[name],
+                )
+                for name, (value, reason, time, received) in self._values[key].items()
+            },
+            devices=[self._device(source, now) for source in sources],
+            alarms=alarms,
+        )
+
+    def _device(self, source: str, now: int) -> LiveDevice:
+        gateway, _, device = source.partition("/")
+        heard = self._sources[source]
+        status = self._gateways.get(gateway)
+        link = next((entry for entry in status.devices if entry.id == device), None) if status else None
+        return LiveDevice(
+            device=device,
+            gateway=gateway,
+            gateway_online=status.online if status else None,
+            link=link.link if link else "",
+            detail=link.detail if link else "",
+            states=heard.states,
+            age_ms=None if heard.received is None else now - heard.received,
+        )

@@ -1,0 +1,80 @@
+"""`wardline hub`: run the hub with its projections and console, or one part of it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from chassis.logs import set_up
+from chassis.settings import read_settings
+from chassis.tasks import stop_on_signals
+from hub.settings import HubSettings
+from wardline import __version__
+
+PARTS = ("ingest", "projections", "console")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`run` and `check`."""
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    run_parser = actions.add_parser("run", help="run the hub until it is stopped")
+    run_parser.add_argument(
+        "--part", choices=("all", *PARTS), default="all", help="run one process alone (default: all)"
+    )
+    check_parser = actions.add_parser("check", help="check the settings, rules and secrets, and say what is wrong")
+    for action, sub in (("run", run_parser), ("check", check_parser)):
+        sub.add_argument("--config", type=Path, required=True, metavar="FILE", help="the hub's settings file")
+        sub.set_defaults(action=action)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read the settings, then be the part that was asked for."""
+    settings = read_settings(arguments.config, HubSettings)
+    folder = arguments.config.resolve().parent
+    if arguments.action == "check":
+        return _check(settings, folder)
+    set_up(settings.log_level)
+    if arguments.part == "all":
+        from wardline.supervisor import run_parts
+
+        words = ["hub", "run", "--config", str(arguments.config.resolve()), "--part"]
+        return asyncio.run(run_parts({part: [*words, part] for part in PARTS}))
+    return asyncio.run(_serve(_part(arguments.part), settings, folder))
+
+
+Part = Callable[[HubSettings, Path, asyncio.Event], Awaitable[None]]
+
+
+async def _serve(part: Part, settings: HubSettings, folder: Path) -> int:
+    await part(settings, folder, stop_on_signals())
+    return 0
+
+
+def _part(name: str) -> Part:
+    if name == "console":
+        from hub.console.app import run_console
+
+        return run_console
+    if name == "projections":
+        from hub.projections import run_projections
+
+        return run_projections
+    return _run_ingest
+
+
+async def _run_ingest(settings: HubSettings, folder: Path, stop: asyncio.Event) -> None:
+    from hub.hub import Hub
+
+    await Hub(settings, folder, __version__).run(stop)
+
+
+def _check(settings: HubSettings, folder: Path) -> int:
+    from hub.rulebook import read_rule_sets
+
+    read_rule_sets(settings.rules, folder)
+    settings.broker.login(folder)
+    beds = sum(len(ward.beds) for ward in settings.wards)
+    print(f"ok: {len(settings.wards)} wards, {beds} beds, {len(settings.gateways)} gateways")
+    return 0
