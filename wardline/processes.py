@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, STDOUT, Process
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from chassis.tasks import backoff
@@ -76,19 +76,10 @@ class Child:
 
     async def _spawn(self) -> None:
         launcher = [sys.executable, "-I", "-S", child.__file__, str(os.getpid())]
-        log = None if self._log is None else os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
+        with _writing(self._log) as output:
             self._process = await asyncio.create_subprocess_exec(
-                *launcher,
-                *self._argv,
-                stdin=DEVNULL,
-                stdout=log,
-                stderr=None if log is None else STDOUT,
-                start_new_session=True,
+                *launcher, *self._argv, stdin=DEVNULL, stdout=output, stderr=STDOUT, start_new_session=True
             )
-        finally:
-            if log is not None:
-                os.close(log)
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
@@ -101,14 +92,24 @@ class Child:
             if loop.time() - started > 2 * self._last_s:
                 waits = backoff(0.5, self._last_s)
             wait = next(waits)
-            self._say(f"{self.name} {_ending(code)}; starting it again in {wait:.1f} s. {self._last_words()}")
+            self._say(f"{self.name} {_ending(code)}; starting it again in {wait:.1f} s{self._last_words()}")
             await asyncio.sleep(wait)
             self.restarts += 1
             await self._spawn()
 
     def _last_words(self) -> str:
         line = self.last_line
-        return f"Its last words: {line}" if line else ""
+        return f"; its last words: {line}" if line else ""
+
+
+@contextlib.contextmanager
+def _writing(log: Path | None) -> Iterator[int]:
+    """A descriptor that appends to `log`, or that of our own standard error."""
+    descriptor = os.dup(2) if log is None else os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _ending(code: int) -> str:

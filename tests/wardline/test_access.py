@@ -1,0 +1,121 @@
+"""Every role against every topic, on both brokers: what arrives is what the table says, and nothing else."""
+
+import os
+import signal
+
+import paho.mqtt.client as mqtt
+import pytest
+
+HUB, GATEWAY_A, GATEWAY_B, CONSOLE, PAGER = NAMES = ("hub", "gw-a", "gw-b", "console", "pager")
+
+# topic: (who may publish, who may receive)
+TABLE = {
+    "up/gw-a/vitals": ([GATEWAY_A], [HUB]),
+    "up/gw-a/wave": ([GATEWAY_A], [HUB, CONSOLE]),
+    "up/gw-b/vitals": ([GATEWAY_B], [HUB]),
+    "down/gw-a/receipt": ([HUB], [GATEWAY_A]),
+    "down/gw-b/receipt": ([HUB], [GATEWAY_B]),
+    "ward/icu/live": ([HUB], [CONSOLE, PAGER]),
+    "ward/icu/event": ([HUB], [CONSOLE, PAGER]),
+    "ward/icu/1/alarm/hr-high": ([HUB], [CONSOLE, PAGER]),
+    "command/console/acknowledge": ([CONSOLE], [HUB]),
+    "command/pager/acknowledge": ([PAGER], [HUB]),
+    "result/console/acknowledge": ([HUB], [CONSOLE]),
+    "result/pager/acknowledge": ([HUB], [PAGER]),
+    "hub/hub/heartbeat": ([HUB], [CONSOLE, PAGER]),
+    "somewhere/else": ([], []),
+}
+TOPICS = {f"wardline/v1/{topic}": cell for topic, cell in TABLE.items()}
+
+BROKERS = [
+    pytest.param("mosquitto", mqtt.MQTTv5, id="mosquitto-5", marks=pytest.mark.broker),
+    pytest.param("mosquitto", mqtt.MQTTv311, id="mosquitto-3.1.1", marks=pytest.mark.broker),
+    pytest.param("embedded", mqtt.MQTTv311, id="embedded-3.1.1"),
+]
+KINDS = [pytest.param("mosquitto", marks=pytest.mark.broker), "embedded"]
+
+
+@pytest.mark.parametrize(("kind", "version"), BROKERS)
+def test_each_role_publishes_and_receives_exactly_what_the_table_grants(
+    enrolled, run_broker, port, listener, until, kind, version
+):
+    run_broker(kind, enrolled, port)
+    clients = {name: listener(enrolled, name, port, version=version) for name in NAMES}
+    for client in clients.values():
+        for topic in ("#", "wardline/v1/#", *TOPICS):
+            client.subscribe(topic)
+    for topic in TOPICS:
+        for name, client in clients.items():
+            client.publish(topic, f"canary of {name}")
+    for topic, (writers, _) in TOPICS.items():  # behind every canary, one last message on each topic
+        for name in writers:
+            clients[name].publish(topic, "end")
+
+    readable = {name: {topic for topic, (_, readers) in TOPICS.items() if name in readers} for name in NAMES}
+    for name, client in clients.items():
+        until(lambda client=client, name=name: {t for t, p in client.received if p == "end"} >= readable[name])
+    for name, client in clients.items():
+        expected = {(topic, f"canary of {writer}") for topic in readable[name] for writer in TOPICS[topic][0]}
+        assert {pair for pair in client.received if pair[1] != "end"} == expected, name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_enters_without_the_secret_of_an_enrolled_client(enrolled, run_broker, port, listener, kind):
+    run_broker(kind, enrolled, port)
+    assert listener(enrolled, "", port).refused
+    assert listener(enrolled, "pager", port, password="").refused
+    assert listener(enrolled, "pager", port, password="guess").refused
+    assert listener(enrolled, "stranger", port, password="guess").refused
+    assert not listener(enrolled, "pager", port).refused
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_last_will_obeys_the_rules_too(enrolled, run_broker, port, listener, until, kind):
+    run_broker(kind, enrolled, port)
+    hub, pager = listener(enrolled, "hub", port), listener(enrolled, "pager", port)
+    hub.subscribe("wardline/v1/up/+/+")
+    pager.subscribe("wardline/v1/ward/#")
+    listener(enrolled, "gw-b", port, will="wardline/v1/ward/icu/1/alarm/hr-high").vanish()
+    listener(enrolled, "gw-a", port, will="wardline/v1/up/gw-a/status").vanish()
+    until(lambda: hub.received)
+    assert hub.received == [("wardline/v1/up/gw-a/status", "gone")]
+    hub.publish("wardline/v1/ward/icu/event", "end")
+    until(lambda: pager.received)
+    assert pager.received == [("wardline/v1/ward/icu/event", "end")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_retained_messages_reach_only_those_who_may_read_and_did_subscribe(
+    enrolled, run_broker, port, listener, until, kind
+):
+    run_broker(kind, enrolled, port)
+    hub = listener(enrolled, "hub", port)
+    hub.subscribe("wardline/v1/up/+/+")
+    listener(enrolled, "gw-a", port).publish("wardline/v1/up/gw-a/status", "online", retain=True)
+    hub.publish("wardline/v1/ward/icu/1/alarm/hr-high", "active", retain=True)
+    until(lambda: hub.received)
+    pager = listener(enrolled, "pager", port)
+    pager.subscribe("wardline/v1/up/+/+")
+    pager.subscribe("wardline/v1/ward/+/+/alarm/+")
+    until(lambda: pager.received)
+    hub.publish("wardline/v1/ward/icu/1/alarm/hr-high", "end")
+    until(lambda: len(pager.received) > 1)
+    assert [payload for _, payload in pager.received] == ["active", "end"]
+
+
+def test_the_embedded_broker_refuses_a_subscription_wider_than_the_role(enrolled, run_broker, port, listener):
+    run_broker("embedded", enrolled, port)
+    pager = listener(enrolled, "pager", port)
+    assert pager.subscribe("wardline/v1/ward/#")
+    assert not pager.subscribe("wardline/v1/#")
+    assert not pager.subscribe("wardline/v1/+/icu/event")
+    assert not pager.subscribe("#")
+
+
+@pytest.mark.broker
+def test_a_mosquitto_that_dies_is_back_within_two_seconds(enrolled, run_broker, port, listener, until):
+    running, said = run_broker("mosquitto", enrolled, port)
+    os.kill(running.child.pid, signal.SIGKILL)
+    until(lambda: running.child.restarts == 1, 2.0)
+    assert len(said) == 1
+    assert said[0].startswith("broker was ended by SIGKILL; starting it again in ")
