@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -60,7 +61,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def __post_init__(self) -> None:
         times = [point.at for point in self.timeline]
-        if times[0] != 0 or any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+        if times[0] != 0 or any(later <= earlier for earlier, later in pairwise(times)):
             raise ValueError("the timeline starts at 0s and its times grow")
         if self.timeline[-1].targets.given() or self.timeline[-1].states:
             raise ValueError("the last point has no targets and no states, so that the patient recovers")
@@ -72,7 +73,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def pull(self, t_ms: int) -> Pull:
         """What it does to the patient `t_ms` after its start."""
-        for here, there in zip(self.timeline, self.timeline[1:], strict=False):
+        for here, there in pairwise(self.timeline):
             if here.at <= t_ms < there.at:
                 return _between(here, there, (t_ms - here.at) / (there.at - here.at))
         return Pull()

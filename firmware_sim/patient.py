@@ -122,7 +122,7 @@ class Patient:
     def _value(self, name: str, pull: Pull) -> float:
         own_sd, common_sd, _ = _DRIFT[name]
         restless = 0.0 if name in self._held else self._drift[name] * own_sd + self._arousal * common_sd
-        value = self._baseline[name] + restless
+        value: float = self._baseline[name] + restless
         if name in pull.targets:
             target, weight = pull.targets[name]
             value += (target + FOLLOW * restless - value) * weight
