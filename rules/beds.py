@@ -1,0 +1,151 @@
+"""What is known of a bed now: the newest values, reasons and states of each of its sources."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from vitals.identity import BedKey
+from vitals.parameters import PARAMETERS
+from vitals.readings import Record
+
+if TYPE_CHECKING:
+    from rules.cases import Case
+
+HEARD_MS = 15_000  # a device's flags are its present word for as long as its periodic values are (stale_s)
+REORDER_MS = 10_000  # how long an older record of a source counts as overtaken, and not as a clock set back
+NEVER = -(2**62)
+STALE_MS = {name: parameter.stale_s * 1_000 for name, parameter in PARAMETERS.items()}
+
+
+class Answer(enum.Enum):
+    """What a rule says of a bed now."""
+
+    HOLDS = "holds"
+    BETWEEN = "inside the limit, not yet past the hysteresis"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+class Verdict(NamedTuple):
+    """The answer, and what it was read from. `seen` is when the deciding value arrived."""
+
+    answer: Answer
+    seen: int
+    parameter: str | None = None
+    value: float | None = None
+    source: str = ""
+
+
+class Source:
+    """One device at a bed, as its records left it."""
+
+    __slots__ = ("heard", "name", "newest", "reasons", "seen", "seq", "states", "values")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.values: dict[str, float] = {}  # gone as soon as the device says it is missing
+        self.seen: dict[str, int] = {}  # when a parameter last had a value
+        self.reasons: dict[str, str] = {}  # why a parameter has none now
+        self.states: tuple[str, ...] = ()
+        self.heard = NEVER
+        self.newest = 0
+        self.seq = 0
+
+    def overtaken(self, record: Record, now: int) -> bool:
+        """Whether a newer record of this source was judged already.
+
+        Both time and seq must be older: a clock that was set back still counts on, a new spool starts at 1.
+        """
+        return record.time < self.newest and record.seq < self.seq and now - self.heard < REORDER_MS
+
+    def take_flags(self, record: Record) -> bool:
+        """Remember why values are missing and what the device says of itself; whether that is new."""
+        changed = record.states != self.states
+        self.states = record.states
+        for parameter, reason in record.flags.items():
+            self.values.pop(parameter, None)
+            if self.reasons.get(parameter) != reason:
+                self.reasons[parameter] = reason
+                changed = True
+        for parameter in [name for name in self.reasons if name in record.values and name not in record.flags]:
+            del self.reasons[parameter]
+            changed = True
+        return changed
+
+    def fresh(self, parameter: str, now: int) -> float | None:
+        """The value, unless it is missing, too old or not a number."""
+        value = self.values.get(parameter)
+        if value is None or value != value or now - self.seen[parameter] > STALE_MS[parameter]:
+            return None
+        return value
+
+
+class BedState:
+    """A bed as rules see it at the instant `now` (a rules.expressions.View)."""
+
+    __slots__ = ("armed", "cases", "device", "key", "now", "off", "sources", "start", "watched")
+
+    def __init__(self, key: BedKey, sources: tuple[str, ...]) -> None:
+        self.key = key
+        self.sources = {name: Source(name) for name in sources}
+        self.now = 0
+        self.start = 0  # when listening began
+        self.device = ""  # the source that made the last true answer so
+        self.cases: dict[int, Case] = {}  # by rule number, only those not inactive
+        self.watched: set[int] = set()  # rules in which an absence or silence has lasted its time
+        self.armed: dict[int, int] = {}  # when each rule is to be judged next without a record
+        self.off: dict[int, str] = {}  # rules that failed here, and how
+
+    def number(self, parameter: str) -> float | None:
+        """The fresh value of the first source that has one."""
+        for source in self.sources.values():
+            value = source.fresh(parameter, self.now)
+            if value is not None:
+                return value
+        return None
+
+    def absent(self, parameter: str, duration: int) -> bool | None:
+        """None where the parameter was never seen, or where the devices that gave it are silent themselves."""
+        givers = [source for source in self.sources.values() if parameter in source.seen]
+        if not givers:
+            return None
+        newest = max(givers, key=lambda source: source.seen[parameter])
+        if self.now - newest.seen[parameter] < duration:
+            return False
+        if all(self.now - source.heard >= duration for source in givers):
+            return None
+        self.device = newest.name
+        return True
+
+    def silent(self, duration: int) -> bool:
+        """A device never heard counts from when listening began."""
+        for source in self.sources.values():
+            if self.now - self.last_heard(source) >= duration:
+                self.device = source.name
+                return True
+        return False
+
+    def missing(self, parameter: str, reason: str) -> bool | None:
+        """None where no device was heard lately."""
+        return self._says(lambda source: source.reasons.get(parameter) == reason)
+
+    def state(self, name: str) -> bool | None:
+        """None where no device was heard lately."""
+        return self._says(lambda source: name in source.states)
+
+    def last_heard(self, source: Source) -> int:
+        """When a source was last heard, or when listening began."""
+        return source.heard if source.heard != NEVER else self.start
+
+    def _says(self, test: Callable[[Source], bool]) -> bool | None:
+        answer: bool | None = None
+        for source in self.sources.values():
+            if self.now - source.heard > HEARD_MS:
+                continue
+            if test(source):
+                self.device = source.name
+                return True
+            answer = False
+        return answer
