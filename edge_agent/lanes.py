@@ -61,6 +61,7 @@ class Lanes:
         """`held` is what the spool has; `young` are (seq, steady time) of its newest rows of this boot."""
         self.accepted = accepted
         self.credit = CREDIT_FIRST
+        self.window = WINDOW
         self.round_trip_ms = 0.0
         self.rewinds = 0
         self.batch = BACKFILL_BATCH
@@ -86,6 +87,11 @@ class Lanes:
         """Records the hub has not confirmed, sent or not."""
         return self._sent.count() + self._sendable.count()
 
+    def span(self) -> Range:
+        """The lowest and the highest seq the hub has not confirmed; (0, 0) if it has all."""
+        ranges = [*self._sendable, *self._sent]
+        return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (0, 0)
+
     def committed(self, first: int, last: int, measured: int) -> None:
         """The spool holds `first`..`last` now; `measured` is the steady time of the newest."""
         self.accepted = max(self.accepted, last)
@@ -96,7 +102,7 @@ class Lanes:
         """What to send now, or None: nothing to send, no credit, or the window is full."""
         self._age(now)
         unacknowledged = [message.lane for message in self._messages.values() if not message.acknowledged]
-        if len(unacknowledged) >= WINDOW:
+        if len(unacknowledged) >= self.window:
             return None
         live = self._live(self.credit - self.outstanding)
         share = int(self.credit * BACKFILL_SHARE) if self._young else self.credit

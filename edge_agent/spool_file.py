@@ -122,7 +122,7 @@ def _readable(path: Path) -> tuple[list[tuple[Any, ...]], int]:
             epoch = int(database.execute("SELECT max(epoch) FROM meta").fetchone()[0])
         for order in ("ASC", "DESC"):
             with contextlib.suppress(sqlite3.Error):
-                for row in database.execute(f"SELECT {COLUMNS} FROM record ORDER BY seq {order}"):  # noqa: S608
+                for row in database.execute(f"SELECT {COLUMNS} FROM record ORDER BY seq {order}"):
                     if row[0] in rows:
                         break
                     rows[row[0]] = row
@@ -140,7 +140,7 @@ def _look_up_missing(database: sqlite3.Connection, rows: dict[int, tuple[Any, ..
         if lookups > SALVAGE_LOOKUPS:
             return
         with contextlib.suppress(sqlite3.Error):
-            row = database.execute(f"SELECT {COLUMNS} FROM record WHERE seq = ?", (seq,)).fetchone()  # noqa: S608
+            row = database.execute(f"SELECT {COLUMNS} FROM record WHERE seq = ?", (seq,)).fetchone()
             if row is not None:
                 rows[seq] = row
 

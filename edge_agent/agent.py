@@ -1,0 +1,247 @@
+"""The edge agent: sources, recorder, spool and publisher put together, from start to orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+
+from chassis.clock import Clock, SystemClock, boot_id
+from chassis.paho_session import Address, Message, PahoSession
+from chassis.tasks import run_until, supervise
+from edge_agent.clock_quality import ClockWatch
+from edge_agent.drivers import registry
+from edge_agent.drivers.driver import Driver
+from edge_agent.link import LinkState
+from edge_agent.publisher import Publisher
+from edge_agent.recorder import Recorder
+from edge_agent.seqset import Range
+from edge_agent.settings import DeviceSettings, LoadedSettings
+from edge_agent.sources.serial import SerialSource
+from edge_agent.spool import Spool
+from edge_agent.spool_file import SpoolLock, open_spool
+from edge_agent.spool_thread import SpoolThread
+from vitals import topics
+from vitals.codec import encode
+from vitals.errors import StorageError
+from vitals.readings import Observation
+from vitals.sessions import GatewayStatus, Hello
+
+log = logging.getLogger(__name__)
+
+STATUS_S = 5.0
+SALVAGE_NOTICE_MS = 24 * 3_600_000  # how long the status tells of a spool that was damaged
+FULL_NOTICE_MS = 600_000
+
+
+def run_agent(loaded: LoadedSettings, stop_event: Callable[[], asyncio.Event]) -> None:
+    """Run an agent until `stop_event()`, called inside the loop, is set.
+
+    Raises UsageError when the spool is in use or a secret is missing, StorageError when the spool cannot be opened.
+    """
+    address = broker_address(loaded)
+    path = loaded.folder / loaded.settings.spool.path
+    lock = SpoolLock(path)
+    try:
+        spool = open_spool(path, loaded.settings.spool.max_mb << 20)
+
+        async def main() -> None:
+            await Agent(loaded, spool, address).run(stop_event())
+
+        asyncio.run(main())
+    finally:
+        lock.release()
+
+
+def broker_address(loaded: LoadedSettings) -> Address:
+    """Where to connect, with secrets and certificates read. Raises UsageError."""
+    broker = loaded.settings.broker
+    username, password = broker.login(loaded.folder)
+    if password is not None and username is None:
+        username = loaded.settings.gateway
+    return Address(
+        host=broker.host,
+        port=broker.port,
+        client_id=loaded.settings.gateway,
+        username=username,
+        password=password,
+        tls=broker.tls.context(loaded.folder) if broker.tls else None,
+        protocol=broker.protocol,
+    )
+
+
+class Agent:
+    """One gateway. Make it inside the event loop."""
+
+    def __init__(self, loaded: LoadedSettings, spool: Spool, address: Address, clock: Clock | None = None) -> None:
+        self._settings = loaded.settings
+        self._digest = loaded.digest
+        self._gateway = loaded.settings.gateway
+        self._clock = clock or SystemClock()
+        self._boot = boot_id()
+        self._quality = ClockWatch()
+        self._opened_at = self._clock.steady_ms()
+        self._full_until = 0
+        self._spool = SpoolThread(spool)
+        self._status_due = asyncio.Event()
+        self.publisher = Publisher(
+            self._gateway, self._spool, self._clock, self._boot, self._greeting, self._settings.spool.forget_on
+        )
+        self.recorder = Recorder(
+            self._spool,
+            self._clock,
+            self._quality,
+            self._boot,
+            self._settings.spool.commit_interval.seconds,
+            lambda seqs, measured: self.publisher.committed(seqs, measured),
+            self._pruned,
+        )
+        self.session = PahoSession(address, self._will, self.publisher)
+        self.publisher.session = self.session
+        self.links = {
+            device.id: LinkState(device.id, device.driver, self._clock, self._status_due.set)
+            for device in self._settings.devices
+        }
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then put everything pending on the disk and say goodbye."""
+        sources = [self._source(device) for device in self._settings.devices]
+        keep = [
+            _task("recorder", self.recorder.run),
+            _task("broker session", self.session.run),
+        ]
+        if self._settings.spool.forget_on == "puback":
+            log.warning(
+                "spool.forget_on is puback: this agent LOSES readings; it is meant for the loss experiment only"
+            )
+        log.info(
+            "gateway %s: %d devices, spool epoch %d, %d records waiting for a receipt",
+            self._gateway,
+            len(self._settings.devices),
+            self._spool.spool.epoch,
+            self.publisher.lanes.waiting,
+        )
+        try:
+            await run_until(
+                stop,
+                _task("publisher", self.publisher.run),
+                _task("forget", self.publisher.forget),
+                _task("status", self._report),
+                *(
+                    _task(f"device {device.id}", source.run)
+                    for device, source in zip(self._settings.devices, sources, strict=True)
+                ),
+            )
+        finally:
+            await self._close(keep)
+
+    def _source(self, device: DeviceSettings) -> SerialSource:
+        plugin = registry.find(device.driver)
+        self.recorder.add_device(device.id, device.interval)
+
+        def observed(observation: Observation, steady: int) -> None:
+            self.recorder.observe(device.id, observation, steady)
+
+        def build() -> Driver:
+            return registry.build(device.driver, device.options)
+
+        return SerialSource(
+            device.serial.path,
+            device.serial.line(plugin.line),
+            build,
+            self.links[device.id],
+            self._clock,
+            observed,
+        )
+
+    async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
+        try:
+            await self.recorder.flush()
+            await self.publisher.forget_now()
+        except StorageError as exc:
+            log.error("at the end: %s", exc)
+        await self.session.stop(self._status(online=False, reason="stopped"))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._spool.close()
+        log.info("gateway %s has stopped, %d records wait for a receipt", self._gateway, self.publisher.lanes.waiting)
+
+    async def _report(self) -> None:
+        """Publish the status each few seconds, and at once when a link changes."""
+        while True:
+            try:
+                await asyncio.wait_for(self._status_due.wait(), STATUS_S)
+                await asyncio.sleep(0.1)  # links that change together are told together
+            except TimeoutError:
+                pass
+            self._status_due.clear()
+            self._quality.look()
+            self.session.publish(self._status(online=True))
+
+    def _greeting(self) -> list[Message]:
+        lanes = self.publisher.lanes
+        lowest, highest = lanes.span()
+        hello = Hello(
+            gateway=self._gateway,
+            epoch=self._spool.spool.epoch,
+            lowest=lowest,
+            highest=highest,
+            accepted=lanes.accepted,
+            time=max(0, self._clock.wall_ms()),
+            clock=self._quality.quality,
+            boot=self._boot,
+            version=version("wardline"),
+            settings=self._digest,
+            devices=[device.id for device in self._settings.devices],
+        )
+        return [Message(topic=topics.up(self._gateway, "hello"), payload=encode(hello)), self._status(online=True)]
+
+    def _status(self, *, online: bool, reason: str = "") -> Message:
+        status = GatewayStatus(
+            gateway=self._gateway,
+            online=online,
+            time=max(0, self._clock.wall_ms()),
+            epoch=self._spool.spool.epoch,
+            spooled=self.publisher.lanes.waiting,
+            accepted=self.publisher.lanes.accepted,
+            reason=reason or self._reason(),
+            devices=[link.status() for link in self.links.values()],
+        )
+        return Message(topic=topics.up(self._gateway, "status"), payload=encode(status), retain=True)
+
+    def _will(self) -> Message:
+        """What the broker says for us when we vanish. It is fixed at connect, so it says only that."""
+        status = GatewayStatus(gateway=self._gateway, online=False, reason="connection lost")
+        return Message(topic=topics.up(self._gateway, "status"), payload=encode(status), retain=True)
+
+    def _reason(self) -> str:
+        """Everything a person should look at, the worst first."""
+        now = self._clock.steady_ms()
+        spool = self._spool.spool
+        reasons = [self.publisher.reason]
+        if self.recorder.trouble:
+            reasons.append(f"spool_error: {self.recorder.trouble}")
+        if now < self._full_until:
+            reasons.append(f"spool_full: {spool.pruned} records pruned so far")
+        if spool.note and now - self._opened_at < SALVAGE_NOTICE_MS:
+            reasons.append(spool.note)
+        if self._settings.spool.forget_on == "puback":
+            reasons.append("loss experiment: forgets on PUBACK")
+        return "; ".join(reason for reason in reasons if reason)
+
+    def _pruned(self, seqs: Range) -> None:
+        if self._clock.steady_ms() >= self._full_until:
+            log.error(
+                "the spool is full: the oldest records %d to %d were pruned; the hub has not had them, "
+                "see why no receipts come, or raise spool.max_mb",
+                *seqs,
+            )
+        self._full_until = self._clock.steady_ms() + FULL_NOTICE_MS
+        self.publisher.pruned(seqs)
+        self._status_due.set()
+
+
+def _task(name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+    return asyncio.create_task(supervise(name, run), name=name)

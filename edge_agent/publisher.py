@@ -1,0 +1,272 @@
+"""The conversation with the hub: rows of the spool go out on two lanes, receipts come in and let them go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Literal
+
+from chassis.clock import Clock
+from chassis.paho_session import Connection, Message, PahoSession
+from edge_agent.lanes import Lanes, Plan
+from edge_agent.seqset import Range, SeqSet
+from edge_agent.spool import Holding
+from edge_agent.spool_thread import SpoolThread
+from vitals import topics
+from vitals.codec import decode
+from vitals.errors import StorageError, WireError
+from vitals.sessions import HubStatus, Receipt
+
+log = logging.getLogger(__name__)
+
+MESSAGE_BYTES = 60_000  # of records in one message; the wire allows 64 kB with everything around
+HEAD_BYTES = 256  # topic, properties and envelope, where the broker limits the packet
+FORGET_S = 5.0  # receipted rows are deleted together, to spare the card
+IDLE_S = 1.0
+RETAINED_MS = 2_000  # a hub status this soon after connecting is the retained one: nothing has changed
+CONFLICT_MS = 600_000  # how long the status tells of another client with our id
+EPOCH_CHANGE_S = 60.0  # at most one new epoch in this time, whatever a receipt says
+
+
+class Publisher:
+    """Listens to the session and moves the lanes. Everything here runs on the event loop."""
+
+    def __init__(
+        self,
+        gateway: str,
+        spool: SpoolThread,
+        clock: Clock,
+        boot: str,
+        greet: Callable[[], list[Message]],
+        forget_on: Literal["receipt", "puback"] = "receipt",
+    ) -> None:
+        self.session: PahoSession | None = None
+        self.refusals: Counter[str] = Counter()  # publishes the broker did not take, by reason
+        self.rejected: Counter[str] = Counter()  # records the hub put into quarantine, by reason
+        self._reason = ""
+        self.hub_offset_ms: int | None = None  # hub clock minus ours, at the last receipt
+        self._gateway = gateway
+        self._spool = spool
+        self._clock = clock
+        self._greet = greet
+        self._forget_on = forget_on
+        holding = spool.spool.holding()
+        young = spool.spool.young(boot, clock.steady_ms() - 10_000)
+        self.lanes = _lanes(holding, young)
+        self._carried: dict[int, list[Range]] = {}
+        self._connections = 0
+        self._wake = asyncio.Event()
+        self._byte_limit = MESSAGE_BYTES
+        self._connected_at = 0
+        self._conflict_until = 0
+        self._hub_started = 0
+        self._epoch_changed_at: float | None = None
+        self._behind = False
+
+    @property
+    def reason(self) -> str:
+        """What people should know of the connection; empty when all is well."""
+        return "identity_conflict" if self._clock.steady_ms() < self._conflict_until else self._reason
+
+    def committed(self, seqs: Range, measured: int) -> None:
+        """The spool holds these now; they go out at once if they may."""
+        self.lanes.committed(*seqs, measured)
+        self._wake.set()
+
+    def pruned(self, seqs: Range) -> None:
+        """The spool had to give these up."""
+        self.lanes.gone([seqs])
+
+    async def run(self) -> None:
+        """Send what the lanes allow, whenever something has changed or a receipt is overdue."""
+        while True:
+            self._wake.clear()
+            if self._behind:
+                await self._begin_epoch()
+            try:
+                await self._send_all()
+            except StorageError as exc:
+                log.error("%s", exc)
+                await asyncio.sleep(IDLE_S)
+            now = self._clock.steady_ms()
+            due = self.lanes.rewind_at() if self._is_connected else None
+            if due is not None and due <= now:
+                count = self.lanes.rewind(now)
+                log.info("no receipt for %d records: sending them again", count)
+                continue
+            wait_s = IDLE_S if due is None else min(IDLE_S, (due - now) / 1_000)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), wait_s)
+
+    async def forget(self) -> None:
+        """Delete what has a receipt, every few seconds."""
+        while True:
+            await asyncio.sleep(FORGET_S)
+            try:
+                await self.forget_now()
+            except StorageError as exc:
+                log.error("%s", exc)
+
+    async def forget_now(self) -> None:
+        """Delete what has a receipt. Raises StorageError."""
+        lanes, ranges = self.lanes, self.lanes.forgettable()
+        if ranges:
+            await self._spool.call(self._spool.spool.forget, ranges)
+            lanes.forgotten(ranges)
+
+    # The session's side
+
+    def connected(self, connection: Connection) -> None:
+        """Ask for receipts, say hello, and begin with the oldest record that has none."""
+        assert self.session is not None
+        self._connections += 1
+        self._carried.clear()
+        self._reason = ""
+        self._byte_limit = MESSAGE_BYTES
+        if connection.max_packet:
+            self._byte_limit = max(1, min(MESSAGE_BYTES, connection.max_packet - HEAD_BYTES))
+        self.session.subscribe(topics.receipt(self._gateway))
+        self.session.subscribe(topics.ALL_HUBS)
+        self._hello()
+        self._connected_at = self._clock.steady_ms()
+        self.lanes.window = connection.receive_maximum
+        self.lanes.connected(self._connected_at)
+        self._wake.set()
+
+    def disconnected(self, reason: str) -> None:
+        """Everything without a receipt may have been lost with the connection."""
+        self._carried.clear()
+        self._reason = "connection lost"
+        if reason.startswith("identity_conflict"):
+            self._conflict_until = self._clock.steady_ms() + CONFLICT_MS
+        self.lanes.disconnected()
+
+    def refused(self, reason: str) -> None:
+        """Not let in, or nobody there."""
+        self._reason = "refused: " + reason
+
+    def acknowledged(self, token: int, failure: str) -> None:
+        """The broker took a message, or says why not; what it did not take is sent again in time."""
+        carried = self._carried.pop(token, None)
+        if failure:
+            if failure not in self.refusals:
+                log.error("the broker does not take our messages: %s; check the access rules of this gateway", failure)
+            self.refusals[failure] += 1
+            self._reason = f"publish refused: {failure}"
+        elif self._reason.startswith("publish refused"):
+            self._reason = ""
+        if carried is not None:
+            now = self._clock.steady_ms()
+            self.lanes.acknowledged(token, now)
+            if self._forget_on == "puback" and not failure:
+                self.lanes.receipt(carried, (), self.lanes.credit, now)
+            self._wake.set()
+
+    def received(self, topic: str, payload: bytes) -> None:
+        """A receipt, or word of a hub."""
+        try:
+            if topic == topics.receipt(self._gateway):
+                self._receipt(decode(payload, Receipt))
+            elif topic.endswith("/status"):
+                self._hub(decode(payload, HubStatus))
+        except WireError as exc:
+            log.warning("message on %s cannot be used: %s", topic, exc)
+
+    # Ours
+
+    @property
+    def _is_connected(self) -> bool:
+        return self.session is not None and self.session.is_connected
+
+    def _hello(self) -> None:
+        assert self.session is not None
+        for message in self._greet():
+            self.session.publish(message)
+
+    def _receipt(self, receipt: Receipt) -> None:
+        if receipt.epoch != self._spool.spool.epoch or self._forget_on == "puback":
+            return
+        if any(high > self.lanes.accepted for _, high in receipt.committed):
+            self._behind = True  # only a spool put back from a copy knows less than the hub
+        for seq, reason in receipt.rejected:
+            if reason not in self.rejected:
+                log.error("the hub put record %d into quarantine: %s", seq, reason)
+            self.rejected[reason.partition("=")[0]] += 1
+        now = self._clock.steady_ms()
+        self.lanes.receipt(receipt.committed, [seq for seq, _ in receipt.rejected], receipt.credit, now)
+        if receipt.time:
+            self.hub_offset_ms = receipt.time - self._clock.wall_ms()
+        self._wake.set()
+
+    def _hub(self, status: HubStatus) -> None:
+        """A hub that has started anew has lost nothing it gave a receipt for; what was on its way to it is gone."""
+        if not status.online or status.started == self._hub_started:
+            return
+        now = self._clock.steady_ms()
+        retained = not self._hub_started and now - self._connected_at < RETAINED_MS
+        self._hub_started = status.started
+        if not retained and self._is_connected:
+            log.info("hub %s started anew: sending %d records again", status.hub, self.lanes.outstanding)
+            self._hello()
+            self.lanes.resend(now)
+            self._wake.set()
+
+    async def _send_all(self) -> None:
+        while self._is_connected and (plan := self.lanes.plan(self._clock.steady_ms())) is not None:
+            lanes, connection = self.lanes, self._connections
+            rows = await self._spool.call(self._spool.spool.read, plan.ranges, self._byte_limit)
+            _drop_missing(lanes, plan, [seq for seq, _ in rows])
+            if rows and connection == self._connections and not self._publish(plan, rows):
+                return
+
+    def _publish(self, plan: Plan, rows: list[tuple[int, bytes]]) -> bool:
+        if not self._is_connected or self.session is None:
+            return False
+        seqs = SeqSet()
+        for seq, _ in rows:
+            seqs.add(seq)
+        payload = b'{"epoch":%d,"records":[%b]}' % (self._spool.spool.epoch, b",".join(body for _, body in rows))
+        token = self.session.publish(Message(topic=topics.up(self._gateway, plan.lane), payload=payload))
+        if token is None:
+            return False
+        self._carried[token] = list(seqs)
+        self.lanes.sent(plan, list(seqs), token, self._clock.steady_ms())
+        return True
+
+    async def _begin_epoch(self) -> None:
+        """The hub has records of this epoch that our spool never gave out: go on under a new epoch."""
+        self._behind = False
+        now = asyncio.get_running_loop().time()
+        if self._epoch_changed_at is not None and now - self._epoch_changed_at < EPOCH_CHANGE_S:
+            return
+        self._epoch_changed_at = now
+        note = "the hub had more records of this spool than the spool itself: it was put back from a copy"
+        epoch = await self._spool.call(self._spool.spool.new_epoch, note)
+        log.error("%s; going on with epoch %d", note, epoch)
+        self.lanes = _lanes(await self._spool.call(self._spool.spool.holding), [])
+        self._carried.clear()
+        if self._is_connected:
+            self._hello()
+            self.lanes.connected(self._clock.steady_ms())
+
+
+def _lanes(holding: Holding, young: list[tuple[int, int]]) -> Lanes:
+    held = [(holding.lowest, holding.highest)] if holding.count else []
+    return Lanes(held=held, accepted=holding.accepted, young=young, jitter=_jitter)
+
+
+def _jitter() -> float:
+    return random.uniform(0.8, 1.2)  # noqa: S311 - so that not every gateway sends again at the same moment
+
+
+def _drop_missing(lanes: Lanes, plan: Plan, found: list[int]) -> None:
+    """Rows of the plan up to the last one read that the spool does not hold any more."""
+    asked = SeqSet(plan.ranges)
+    last = found[-1] if found else max(high for _, high in plan.ranges)
+    for seq in found:
+        asked.discard(seq, seq)
+    lanes.gone(asked.within(1, last))
