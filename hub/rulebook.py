@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from chassis.settings import read_settings
-from rules.documents import RuleSet
+from chassis.settings import read_text
+from rules.documents import RuleSet, read_rules
 from rules.library import read_set, shipped_sets
 from vitals.errors import UsageError
 
@@ -20,5 +20,5 @@ def _read(name: str, folder: Path) -> RuleSet:
     if name in shipped_sets():
         return read_set(name)
     if name.endswith((".yaml", ".yml")):
-        return read_settings(folder / name, RuleSet)
+        return read_rules(read_text(folder / name), str(folder / name))
     raise UsageError(f"there is no rule set {name!r}; shipped: {', '.join(shipped_sets())}, or give a .yaml file")

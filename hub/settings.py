@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,7 @@ class ConsoleSettings(_Section, frozen=True, kw_only=True):
     username: ClientId | None = None  # the console's own MQTT login
     password: str | None = None
     trusted_network: bool = False
+    names: list[Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9.-]{1,253}$")]] = []  # further host names of this console
 
     def __post_init__(self) -> None:
         if not self.trusted_network and not _is_loopback(self.host):
@@ -103,10 +105,10 @@ class HubSettings(_Section, frozen=True, kw_only=True):
     """The whole document."""
 
     hub: GatewayId
-    broker: BrokerSettings = BrokerSettings()
+    broker: BrokerSettings = msgspec.field(default_factory=BrokerSettings)
     journal: JournalSettings = msgspec.field(default_factory=JournalSettings)
     projections: ProjectionSettings = msgspec.field(default_factory=ProjectionSettings)
-    console: ConsoleSettings = ConsoleSettings()
+    console: ConsoleSettings = msgspec.field(default_factory=ConsoleSettings)
     rules: Annotated[list[str], msgspec.Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["adult-ward"])
     wards: Annotated[list[WardSettings], msgspec.Meta(min_length=1)]
     gateways: list[GatewaySettings] = []
@@ -127,7 +129,7 @@ class HubSettings(_Section, frozen=True, kw_only=True):
 
 
 def _refuse_repeats(noun: str, ids: list[str]) -> None:
-    repeated = sorted({name for name in ids if ids.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(ids).items() if count > 1)
     if repeated:
         raise ValueError(f"{noun} {', '.join(repeated)} is listed more than once")
 

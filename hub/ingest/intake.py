@@ -86,7 +86,9 @@ class Intake:
         self.counters["refused"] += 1
         if len(self.pending.quarantine) < QUARANTINE_PER_COMMIT:
             self.pending.quarantine.append(
-                quarantine_row(topic=topic, gateway=gateway, reason=reason, payload=payload, received=now, records=records)
+                quarantine_row(
+                    topic=topic, gateway=gateway, reason=reason, payload=payload, received=now, records=records
+                )
             )
 
     def take(self) -> Batch:
