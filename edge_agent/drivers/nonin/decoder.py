@@ -139,6 +139,9 @@ class PacketDecoder:
         if len(frame) < FRAME:
             return at
         reason = fault(self._format, frame)
+        if reason == "bad_frame" and not self._packet:  # perhaps the other format begins here
+            self._format = None
+            return at
         if reason:
             return self._lose(reason, at, found)
         if _is_sync(self._format, frame) and self._packet:
