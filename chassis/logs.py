@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 
 
-def set_up(level: str = "INFO") -> None:
-    """Send log lines to standard error; the journal of the host adds the time zone."""
+def set_up(level: str = "INFO", file: Path | None = None) -> None:
+    """Send log lines to standard error, or to `file`."""
     logging.basicConfig(
         level=level,
-        stream=sys.stderr,
+        handlers=[logging.StreamHandler(sys.stderr) if file is None else logging.FileHandler(file, encoding="utf-8")],
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
         datefmt="%Y-%m-%dT%H:%M:%S%z",
         force=True,

@@ -52,8 +52,8 @@ class Child:
 
     async def start(self) -> None:
         """Start it and keep it running. Its last run's log stays beside the new one; without a log it shares ours."""
-        if self._log is not None and self._log.exists():
-            self._log.replace(self._log.with_name(f"{self._log.name}.1"))
+        if self._log is not None:
+            set_aside(self._log)
         await self._spawn()
         self._task = asyncio.create_task(self._keep(), name=self.name)
 
@@ -100,6 +100,12 @@ class Child:
     def _last_words(self) -> str:
         line = self.last_line
         return f"; its last words: {line}" if line else ""
+
+
+def set_aside(log: Path) -> None:
+    """Keep the log of the last run beside the new one; the one before that goes."""
+    with contextlib.suppress(FileNotFoundError):
+        log.replace(log.with_name(f"{log.name}.1"))
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ TABLE = {
     "down/gw-b/receipt": ([HUB], [GATEWAY_B]),
     "ward/icu/live": ([HUB], [CONSOLE, PAGER]),
     "ward/icu/event": ([HUB], [CONSOLE, PAGER]),
-    "ward/icu/1/alarm/hr-high": ([HUB], [CONSOLE, PAGER]),
+    "ward/icu/1/alarm/hr-high": ([HUB], [HUB, CONSOLE, PAGER]),
     "command/console/acknowledge": ([CONSOLE], [HUB]),
     "command/pager/acknowledge": ([PAGER], [HUB]),
     "result/console/acknowledge": ([HUB], [CONSOLE]),

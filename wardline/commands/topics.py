@@ -1,0 +1,124 @@
+"""`wardline topics tail`: print what passes on a broker's topics, also where there is no mosquitto_sub."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import uuid
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from chassis.mqtt import BrokerSettings
+from chassis.settings import read_text
+from vitals.document import convert
+from vitals.errors import LinkError, UsageError
+from vitals.topics import PREFIX
+from vitals.yamldoc import YamlDocument, load
+
+FILTERS = (f"{PREFIX}/ward/#", f"{PREFIX}/hub/#")  # what displays and pagers may hear
+SHOWN_BYTES = 64  # of a payload that is not text
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    tail = actions.add_parser("tail", help="print each message until Ctrl-C")
+    tail.add_argument("--config", type=Path, metavar="FILE", help="a hub's or edge's settings file to log in with")
+    tail.add_argument("--host", help="the broker (default: 127.0.0.1)")
+    tail.add_argument("--port", type=int, help="its port (default: 1883)")
+    tail.add_argument("--user", help="the MQTT user name")
+    tail.add_argument("--password", metavar="REFERENCE", help="file:PATH or env:NAME; never the password itself")
+    tail.add_argument("--filter", action="append", help=f"topic filter, repeatable (default: {' and '.join(FILTERS)})")
+    tail.add_argument("--count", type=int, metavar="N", help="end after N messages")
+    tail.add_argument("--json", action="store_true", help="one JSON object per message")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    broker, folder = _broker(arguments)
+    tail = _Tail(arguments.filter or FILTERS, arguments.count, arguments.json)
+    with contextlib.suppress(KeyboardInterrupt):
+        tail.run(broker, folder)
+    return 0
+
+
+class _Tail:
+    """Subscribes, prints, counts. Speaks 3.1.1, which every broker understands."""
+
+    def __init__(self, filters: list[str] | tuple[str, ...], count: int | None, as_json: bool) -> None:
+        self._filters = filters
+        self._left = count
+        self._as_json = as_json
+        self._error: str | None = None
+
+    def run(self, broker: BrokerSettings, folder: Path) -> None:
+        """Print until the count is reached. Raises LinkError when the broker refuses."""
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"tail-{uuid.uuid4().hex[:12]}")
+        user, password = broker.login(folder)
+        if user:
+            client.username_pw_set(user, password)
+        if broker.tls:
+            client.tls_set_context(broker.tls.context(folder))
+        client.on_connect = self._connected
+        client.on_subscribe = self._subscribed
+        client.on_message = self._message
+        try:
+            client.connect(broker.host, broker.port)
+        except OSError as error:
+            raise LinkError(f"cannot reach the broker {broker.host}:{broker.port}: {error}") from error
+        client.loop_forever()
+        if self._error:
+            raise LinkError(self._error)
+
+    def _connected(self, client: mqtt.Client, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
+        if code.is_failure:
+            self._end(client, f"the broker refused the login: {code}")
+        else:
+            client.subscribe([(topic, 1) for topic in self._filters])
+
+    def _subscribed(self, client: mqtt.Client, _data: Any, _mid: int, codes: list[Any], _properties: Any) -> None:
+        refused = [topic for topic, code in zip(self._filters, codes, strict=False) if code.is_failure]
+        if refused:
+            self._end(client, f"the broker refused {', '.join(refused)}: this user may not read all of it")
+
+    def _message(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        if self._left == 0:
+            return
+        print(self._line(message.topic, bytes(message.payload), message.retain), flush=True)
+        if self._left is not None:
+            self._left -= 1
+            if self._left == 0:
+                client.disconnect()
+
+    def _line(self, topic: str, payload: bytes, retained: bool) -> str:
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError:
+            text = f"({len(payload)} bytes) {payload[:SHOWN_BYTES].hex()}"
+        if not self._as_json:
+            return f"{topic} {text}"
+        return msgspec.json.encode({"topic": topic, "payload": text, "retained": retained}).decode()
+
+    def _end(self, client: mqtt.Client, error: str) -> None:
+        self._error = error
+        client.disconnect()
+
+
+def _broker(arguments: argparse.Namespace) -> tuple[BrokerSettings, Path]:
+    """The broker of the settings file, overridden by the options; and the folder its secrets are relative to."""
+    given = {"host": arguments.host, "port": arguments.port, "username": arguments.user, "password": arguments.password}
+    given = {name: value for name, value in given.items() if value is not None}
+    if arguments.config is None:
+        return convert(YamlDocument("the command line", given), BrokerSettings), Path.cwd()
+    document = load(read_text(arguments.config), str(arguments.config))
+    sections = document.data if isinstance(document.data, dict) else {}
+    section, console = sections.get("broker"), sections.get("console")
+    if not isinstance(section, dict):
+        raise UsageError(f"{arguments.config} has no broker section; name the broker with --host, --port and --user")
+    if isinstance(console, dict) and "username" in console:  # the hub itself may not read what it says
+        section = {**section, **{name: console[name] for name in ("username", "password") if name in console}}
+    lines = {path[1:]: line for path, line in document.lines.items() if path[:1] == ("broker",)}
+    settings = convert(YamlDocument(document.file, {**section, **given}, lines), BrokerSettings)
+    return settings, arguments.config.resolve().parent
