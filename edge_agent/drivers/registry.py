@@ -28,7 +28,7 @@ def find(name: str) -> DriverPlugin:
     except Exception as exc:  # importing somebody else's package can raise anything; it must not stop the others
         raise UsageError(f"driver {name!r} ({_origin(point)}) cannot be loaded: {type(exc).__name__}: {exc}") from exc
     if not isinstance(plugin, DriverPlugin):
-        raise UsageError(f"driver {name!r} ({_origin(point)}) is a {type(plugin).__name__}, not a DriverPlugin")
+        raise UsageError(f"driver {name!r} ({_origin(point)}) is of type {type(plugin).__name__}, not a DriverPlugin")
     if plugin.name != name:
         raise UsageError(f"driver {name!r} ({_origin(point)}) calls itself {plugin.name!r}; the two names must agree")
     return plugin
