@@ -1,0 +1,198 @@
+"""The console process: the session to the broker, the state of the wards, the web server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version as installed
+from pathlib import Path
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from chassis.clock import Clock, SystemClock
+from chassis.mqtt import BrokerSettings
+from chassis.session import Session
+from chassis.tasks import run_until, supervise
+from hub.console.answers import Refusal, refusal
+from hub.console.archive import Archive
+from hub.console.commands import Commands
+from hub.console.console import Console
+from hub.console.feed import Feed
+from hub.console.guard import Guard, names_of
+from hub.console.openapi import describe
+from hub.console.routes import alarms, beds, board, machines, stream
+from hub.console.server import WebServer, listen
+from hub.console.streams import Beat, Streams, Whole
+from hub.console.views import parameter_views
+from hub.console.wards import Wards
+from hub.registry import Registry
+from hub.settings import ConsoleSettings, HubSettings
+from vitals.errors import StorageError
+
+BEAT_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+async def run_console(settings: HubSettings, folder: Path, stop: asyncio.Event, *, clock: Clock | None = None) -> None:
+    """Serve the API and the board until `stop`. `folder` is where relative paths of the settings begin.
+
+    Raises UsageError when the address is taken or a secret cannot be read.
+    """
+    clock = clock or SystemClock()
+    broker = _login(settings)
+    broker.login(folder)  # a secret that cannot be read is said now, not in a retry loop
+    door = listen(settings.console.host, settings.console.port)
+    client = broker.username or f"{settings.hub[:22]}-console"
+
+    def publish(topic: str, payload: bytes) -> bool:
+        return session.publish(topic, payload)
+
+    console = _console(settings, folder, clock, Commands(client, publish), lambda: session.connected)
+    feed = Feed(console.wards, console.streams, console.commands, clock)
+    session = Session(
+        broker,
+        folder,
+        client_id=f"{client}-{uuid.uuid4().hex[:8]}",
+        subscriptions=feed.subscriptions(),
+        on_message=feed.receive,
+    )
+    server = WebServer(make_app(console, settings.console), door)
+    await _serve(console, session, server, stop)
+
+
+def _login(settings: HubSettings) -> BrokerSettings:
+    own = settings.console
+    if own.username is None:
+        return settings.broker
+    return msgspec.structs.replace(settings.broker, username=own.username, password=own.password)
+
+
+def _console(
+    settings: HubSettings,
+    folder: Path,
+    clock: Clock,
+    commands: Commands,
+    connected: Callable[[], bool],
+) -> Console:
+    wards = Wards(Registry(settings), settings.hub)
+    parameters = parameter_views()
+    version = installed("wardline")
+
+    def whole(number: int) -> Whole:
+        now = clock.steady_ms()
+        return Whole(
+            number=number,
+            time=clock.wall_ms(),
+            version=version,
+            hub=wards.hub(now),
+            broker=connected(),
+            parameters=parameters,
+            wards=wards.views(now),
+        )
+
+    return Console(
+        wards=wards,
+        streams=Streams(whole),
+        commands=commands,
+        archive=Archive(folder / settings.journal.path),
+        clock=clock,
+        version=version,
+        connected=connected,
+    )
+
+
+async def _serve(console: Console, session: Session, server: WebServer, stop: asyncio.Event) -> None:
+    parts: dict[str, Callable[[], Awaitable[None]]] = {
+        "console session": session.run,
+        "console beat": lambda: _beat(console),
+    }
+    tasks = [
+        asyncio.create_task(supervise(name, part, first_s=0.25, last_s=2.0), name=name) for name, part in parts.items()
+    ]
+    web = asyncio.create_task(server.run(), name="console web server")
+    try:
+        await run_until(stop, asyncio.create_task(_outlive(web), name="console web watch"))
+        console.streams.close()
+        server.stop()
+        await asyncio.wait([web], timeout=2.0)
+    finally:
+        for task in (*tasks, web):
+            task.cancel()
+        await asyncio.gather(*tasks, web, return_exceptions=True)
+        console.archive.close()
+
+
+async def _outlive(web: asyncio.Task[None]) -> None:
+    """End, with its failure if it has one, when the server ends."""
+    await asyncio.shield(web)
+
+
+async def _beat(console: Console) -> None:
+    """A word each second, so that a screen can tell a silent hub from a silent console."""
+    while True:
+        now = console.now()
+        console.streams.send(
+            lambda number, now=now: Beat(
+                number=number,
+                time=console.clock.wall_ms(),
+                hub_silent_ms=console.wards.silent_ms(now),
+                hub=console.wards.hub(now),
+                broker=console.connected(),
+            )
+        )
+        await asyncio.sleep(BEAT_S)
+
+
+def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
+    """The web application around `console`."""
+    app = FastAPI(title="Wardline", version=console.version, docs_url=None, redoc_url=None)
+    app.state.console = console
+    for part in (machines, beds, alarms, stream, board):
+        app.include_router(part.router)
+    describe(app)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(StorageError, _unreadable)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _failed)
+    app.add_middleware(
+        Guard,
+        names=names_of(settings.host, settings.names),
+        any_address=settings.trusted_network,
+    )
+    return app
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return refusal(error.status, error.sentence)
+
+
+async def _unreadable(_request: Request, error: Exception) -> Response:
+    log.warning("%s", error)
+    return refusal(503, "the journal cannot be read now; it appears with the first start of the hub")
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return refusal(422, "the body is not JSON")
+    place = ".".join(str(part) for part in first["loc"][1:]) or "the body"
+    return refusal(422, f"`{place}` is not right: {first['msg'][:1].lower()}{first['msg'][1:]}")
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    sentences = {404: "there is nothing at this address; see /openapi.json", 405: "this address takes another method"}
+    return refusal(error.status_code, sentences.get(error.status_code, str(error.detail)))
+
+
+async def _failed(_request: Request, _error: Exception) -> Response:
+    return refusal(500, "the console failed at this; its log says more")

@@ -1,0 +1,104 @@
+"""`/api/v1/alarms`: what is announced now, what happened before, and the two things a person can do about it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from hub.console.answers import Answer, Refusal, reference, says
+from hub.console.console import Console, Here
+from hub.console.printable import printable
+from hub.console.times import parse_time
+from hub.console.views import AlarmEventView, AlarmView, CommandView, alarm_view, event_view
+from vitals.commands import Action
+from vitals.errors import LinkError
+
+END_OF_TIME = 2**62
+
+router = APIRouter(tags=["alarms"])
+
+
+class Deed(BaseModel):
+    """Who does it, and why if there is something to say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: str = Field(min_length=1, max_length=80, description="name or initials")
+    reason: str = Field("", max_length=200)
+
+
+_FOUND = says(
+    list[AlarmView],
+    "`active`: the alarms announced now, most urgent first. `all`: every transition, newest first",
+    422,
+    503,
+)
+_FOUND[200]["content"]["application/json"]["schema"] = {
+    "oneOf": [reference(list[AlarmView]), reference(list[AlarmEventView])]
+}
+
+
+@router.get("/api/v1/alarms", responses=_FOUND)
+async def alarms(
+    here: Here,
+    state: Literal["active", "all"] = "active",
+    ward: str | None = None,
+    bed: str | None = None,
+    start: Annotated[str | None, Query(alias="from", description="ISO 8601 or epoch ms")] = None,
+    end: Annotated[str | None, Query(alias="to", description="ISO 8601 or epoch ms, exclusive")] = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
+) -> Response:
+    """The alarms of now, or what the journal says happened."""
+    low, high = _span(start, end)
+    if state == "active":
+        found = [alarm for alarm in here.wards.alarms(ward, bed) if low <= alarm.raised < high]
+        return Answer([alarm_view(alarm) for alarm in found[:limit]])
+    events = await here.archive.query(
+        lambda history: history.alarm_events(start=low, end=high, ward=ward, bed=bed, limit=limit)
+    )
+    return Answer([event_view(number, event) for number, event in events])
+
+
+_DEED = says(CommandView, "The hub has done it, and it is in the journal", 404, 409, 422, 503, 504)
+
+
+@router.post("/api/v1/alarms/{alarm}/acknowledge", responses=_DEED)
+async def acknowledge(here: Here, alarm: str, deed: Deed) -> Response:
+    """Say that somebody has seen this alarm."""
+    return await _ask(here, "acknowledge", alarm, deed)
+
+
+@router.post("/api/v1/alarms/{alarm}/reset", responses=_DEED)
+async def reset(here: Here, alarm: str, deed: Deed) -> Response:
+    """Let a latched alarm go: its condition is over and somebody has looked."""
+    return await _ask(here, "reset", alarm, deed)
+
+
+async def _ask(here: Console, action: Action, number: str, deed: Deed) -> Response:
+    by = printable(deed.by)
+    if not by:
+        raise Refusal(422, "`by` must name who does this: a name or initials")
+    if here.wards.alarm(number) is None:
+        raise Refusal(404, f"there is no alarm {number[:40]!r}; it may have ended meanwhile")
+    try:
+        result = await here.commands.ask(action, number, by, printable(deed.reason))
+    except LinkError as error:
+        raise Refusal(503, f"{error}; nothing was changed, try again") from error
+    except TimeoutError as error:
+        raise Refusal(504, "the hub did not answer within 3 s; look at the bed and try again") from error
+    if not result.done:
+        raise Refusal(409, printable(result.reason) or "the hub refused without a reason")
+    return Answer(CommandView(alarm=number, state=result.state, time=result.time))
+
+
+def _span(start: str | None, end: str | None) -> tuple[int, int]:
+    try:
+        low = parse_time("from", start) if start is not None else 0
+        high = parse_time("to", end) if end is not None else END_OF_TIME
+    except ValueError as error:
+        raise Refusal(422, str(error)) from error
+    if low >= high:
+        raise Refusal(422, "`from` must be before `to`")
+    return low, high
