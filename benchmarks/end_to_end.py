@@ -102,7 +102,7 @@ async def _run(arguments: argparse.Namespace, binary: str, folder: Path) -> dict
     )
     try:
         measured = Measured()
-        subscriber = await _subscribe(port, measured)
+        await _subscribe(port, measured)
         await _wait_for_hub(hub, measured)
         before = {name: _cpu(pid) for name, pid in (("hub", hub.pid), ("broker", broker.pid))}
         before["generator"] = time.process_time()

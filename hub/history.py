@@ -89,11 +89,8 @@ class History:
 
     def quarantine(self, limit: int = 100) -> list[dict[str, object]]:
         """The newest refused messages, without their payload."""
-        rows = self._db.execute(
-            "SELECT id, received, topic, gateway, reason, records, size, sha256 FROM quarantine ORDER BY id DESC LIMIT ?",
-            (limit,),
-        )
         names = ("id", "received", "topic", "gateway", "reason", "records", "size", "sha256")
+        rows = self._db.execute(f"SELECT {', '.join(names)} FROM quarantine ORDER BY id DESC LIMIT ?", (limit,))
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def close(self) -> None:

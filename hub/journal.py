@@ -205,7 +205,7 @@ class Journal:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 batch.quarantine,
             )
-            db.executemany("INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", batch.refusals)
+            db.executemany("INSERT INTO rejected VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", batch.refusals)
             merged = self._save_settled(batch.settled)
             db.execute("COMMIT")
         except sqlite3.Error as error:

@@ -1,0 +1,99 @@
+"""What a hub lets in, what it refuses, and that one bad record never takes its neighbours along."""
+
+import json
+
+import pytest
+
+from hub.ingest.admission import admit
+from vitals.errors import WireError
+
+REGISTERED = {"gw-a"}
+
+
+def refusal(payload: bytes, gateway: str = "gw-a") -> str:
+    with pytest.raises(WireError) as caught:
+        admit(gateway, payload, REGISTERED)
+    return caught.value.reason
+
+
+def test_good_records_are_admitted(payload, record):
+    admitted = admit("gw-a", payload(record(1), record(2, flags={"hr": "lead_off"})), REGISTERED)
+    assert [one.seq for one in admitted.records] == [1, 2]
+    assert admitted.rejected == []
+
+
+def test_unknown_keys_are_let_pass_on_the_wire(payload, record):
+    admitted = admit("gw-a", payload(record(1, colour="blue"), sent=1), REGISTERED)
+    assert [one.seq for one in admitted.records] == [1]
+
+
+def test_an_unregistered_gateway_is_refused(payload):
+    assert refusal(payload(), "gw-x").startswith("identity")
+
+
+def test_a_payload_of_another_gateway_is_refused(payload):
+    assert refusal(payload(gateway="gw-b")).startswith("identity")
+    assert admit("gw-a", payload(gateway="gw-a"), REGISTERED).records
+
+
+def test_a_payload_of_another_gateway_is_refused_although_it_must_be_taken_apart(payload, record):
+    assert refusal(payload(record(values={"hr": True}), gateway="gw-b")).startswith("identity")
+
+
+@pytest.mark.parametrize(
+    ("rubbish", "reason"),
+    [
+        (b"", "not JSON"),
+        (b"hello", "not JSON"),
+        (b'{"epoch":1,"records":[', "not JSON"),
+        (b"\xff\xfe\x00", "not JSON"),
+        (b'{"epoch":1,"gateway":"\xff","records":[{"seq":1,"device":"a","time":1}]}', "not UTF-8"),
+        (b'{"epoch":1,"x":' + b"[" * 30_000 + b"]" * 30_000 + b"}", "nested too deeply"),
+        (b'{"epoch":1,"records":[]}' + b" " * 70_000, "oversized"),
+        (b'{"records":[]}', "invalid"),
+        (b'{"epoch":0,"records":[{"seq":1,"device":"a","time":1}]}', "invalid"),
+        (b'{"epoch":1,"records":[{"device":"a","time":1}]}', "invalid"),
+        (b'{"epoch":1,"records":[{"seq":1,"device":"a","time":1,"values":{"hr":NaN}}]}', "not JSON"),
+        (b'{"epoch":1,"records":[{"seq":1,"device":"a","time":1,"values":{"hr":Infinity}}]}', "not JSON"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_read_is_refused_with_a_reason(rubbish, reason):
+    assert refusal(rubbish).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"values": {"hr": True}}, "invalid"),
+        ({"values": {"hr": "72"}}, "invalid"),
+        ({"values": {"hr": None}}, "invalid"),
+        ({"values": {"hr": 400}}, "implausible: hr=400"),
+        ({"values": {"spo2": -1}}, "implausible: spo2=-1"),
+        ({"values": {"mood": 7}}, "unknown parameter: mood"),
+        ({"flags": {"hr": "because"}}, "unknown reason: because"),
+        ({"values": {"hr": 72}, "flags": {"hr": "lead_off"}}, "contradiction"),
+        ({"states": ["happy"]}, "unknown state: happy"),
+        ({"time": -1}, "invalid"),
+        ({"time": 1.5}, "invalid"),
+        ({"device": "Mon A"}, "invalid"),
+        ({"clock": "sundial"}, "invalid"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else json.dumps(value),
+)
+def test_one_bad_record_is_rejected_by_number_and_its_neighbours_are_kept(payload, record, fields, reason):
+    admitted = admit("gw-a", payload(record(1), record(2) | fields, record(3)), REGISTERED)
+    assert [one.seq for one in admitted.records] == [1, 3]
+    assert [one.seq for one in admitted.rejected] == [2]
+    assert admitted.rejected[0].reason.startswith(reason)
+
+
+def test_a_number_too_large_for_a_float_is_rejected_by_number():
+    rubbish = b'{"epoch":1,"records":[{"seq":5,"device":"a","time":1,"values":{"hr":1e999}}]}'
+    admitted = admit("gw-a", rubbish, REGISTERED)
+    assert [one.seq for one in admitted.rejected] == [5]
+
+
+def test_a_record_that_is_not_utf8_is_rejected_by_number():
+    admitted = admit("gw-a", b'{"epoch":1,"records":[{"seq":4,"device":"\xff","time":1}]}', REGISTERED)
+    assert [(one.seq, one.reason) for one in admitted.rejected] == [(4, "not UTF-8")]

@@ -1,0 +1,80 @@
+"""Receipts say what the journal holds: nothing before, nothing more, and never too large."""
+
+import msgspec
+import pytest
+
+from hub.ingest.receipts import Receipts
+from hub.journal import Batch, Journal, RecordRow, Refusal
+from vitals.sessions import MAX_RECEIPT_RANGES, Receipt
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path / "journal.db")
+    yield journal
+    journal.close()
+
+
+def commit(journal: Journal, *seqs: int) -> None:
+    batch = Batch()
+    for seq in seqs:
+        batch.records.append(RecordRow("gw-a", 1, seq, "m", "icu", "1", seq, 1, 0, b"{}"))
+        batch.settle("gw-a", 1, seq)
+    journal.commit(batch)
+
+
+class Outbox(list):
+    def publish(self, topic: str, payload: bytes) -> bool:
+        self.append((topic, msgspec.json.decode(payload, type=Receipt)))
+        return True
+
+
+def test_a_receipt_names_what_is_committed_and_nothing_else(journal):
+    sent = Outbox()
+    receipts = Receipts(journal, sent.publish, credit=500)
+    commit(journal, 1, 2, 4)
+    receipts.owe("gw-a", 1)
+    receipts.flush(now=77)
+    assert sent == [
+        ("wardline/v1/down/gw-a/receipt", Receipt(epoch=1, committed=[(1, 2), (4, 4)], credit=500, time=77))
+    ]
+
+
+def test_receipts_are_coalesced_and_not_repeated(journal):
+    sent = Outbox()
+    receipts = Receipts(journal, sent.publish, credit=500)
+    commit(journal, 1)
+    receipts.owe("gw-a", 1)
+    receipts.owe("gw-a", 1)
+    receipts.flush(now=1)
+    receipts.flush(now=2)
+    assert len(sent) == 1
+
+
+def test_a_hello_of_an_unknown_epoch_is_answered_with_nothing_committed(journal):
+    sent = Outbox()
+    receipts = Receipts(journal, sent.publish, credit=500)
+    receipts.owe("gw-a", 9)
+    receipts.flush(now=1)
+    assert sent[0][1].epoch == 9
+    assert sent[0][1].committed == []
+
+
+def test_what_was_rejected_is_told_with_its_reason(journal):
+    sent = Outbox()
+    receipts = Receipts(journal, sent.publish, credit=500)
+    receipts.rejected([Refusal("gw-a", 1, 7, "implausible: hr=999")])
+    receipts.flush(now=1)
+    assert sent[0][1].rejected == [(7, "implausible: hr=999")]
+
+
+def test_a_receipt_with_very_many_gaps_keeps_the_watermark_and_the_newest(journal):
+    sent = Outbox()
+    receipts = Receipts(journal, sent.publish, credit=500)
+    commit(journal, *range(1, 201, 2))
+    receipts.owe("gw-a", 1)
+    receipts.flush(now=1)
+    committed = sent[0][1].committed
+    assert len(committed) == MAX_RECEIPT_RANGES
+    assert committed[0] == (1, 1)
+    assert committed[-1] == (199, 199)
