@@ -1,5 +1,7 @@
 """Ranges against the simplest model of a set of numbers."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ def test_a_set_of_ranges_holds_what_was_put_in(spans):
     assert as_set(ranges) == model
     assert ranges.count() == len(model)
     listed = list(ranges)
-    assert all(later[0] > earlier[1] + 1 for earlier, later in zip(listed, listed[1:], strict=False))
+    assert all(later[0] > earlier[1] + 1 for earlier, later in itertools.pairwise(listed))
     assert all((number in ranges) == (number in model) for number in range(80))
 
 
