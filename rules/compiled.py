@@ -97,7 +97,8 @@ def _limit(limit: Limit) -> Rule:
 def _judge_limit(limit: Limit, parameters: tuple[str, ...]) -> Judge:
     """The worst fresh value of the first parameter that has one decides."""
     bound, low = limit.bound, limit.side == "low"
-    clear = bound + limit.hysteresis if low else bound - limit.hysteresis
+    # 35.1 + 0.2 is a little more than the 35.3 a thermometer shows.
+    clear = round(bound + limit.hysteresis if low else bound - limit.hysteresis, 6)
 
     def judge(bed: BedState) -> Verdict:
         for parameter in parameters:

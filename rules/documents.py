@@ -108,6 +108,11 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     limits: list[Limit] = []
     conditions: list[Condition] = []
 
+    @property
+    def rules(self) -> list[Limit | Condition]:
+        """Every limit and condition, in the order of the document."""
+        return [*self.limits, *self.conditions]
+
 
 def read_rules(text: str, file: str) -> RuleSet:
     """Read a rule document. Raises DocumentError carrying every problem found."""
