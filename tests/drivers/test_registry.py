@@ -1,6 +1,7 @@
 """The registry: a name becomes a driver, ours or an outside one, and a broken one stays alone."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -110,3 +111,17 @@ def test_a_wrong_option_is_named(options, word):
 def test_all_wrong_options_are_named_at_once():
     with pytest.raises(UsageError, match=r"format.*model"):
         build("nonin", {"format": "df9", "model": "big"})
+
+
+def test_the_driver_of_the_how_to_does_what_it_says(outside):
+    """The guide's own text is installed and fed."""
+    guide = (Path(__file__).parents[2] / "docs" / "how-to" / "add-a-driver.md").read_text()
+    outside("acme", guide.split("```python\n")[1].split("```")[0])
+    driver = build("acme", {"label": "SPO2"})
+    heard = driver.feed(b"SPO2=97\nSPO2=---\nnoise\nSPO2=0\nSPO2=\xb2\nSPO2=9", 0)
+    assert [(dict(seen.values), dict(seen.missing)) for seen in heard.observations] == [
+        ({"spo2": 97}, {}),
+        ({}, {"spo2": "sensor_off"}),
+    ]
+    assert (heard.good, len(heard.bad)) == (2, 3)
+    assert driver.finish(0).observations[0].values == {"spo2": 9}
