@@ -1,0 +1,81 @@
+"""Run the projections: one daemon thread per configured sink, supervised from the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from chassis.tasks import run_until, supervise
+from hub.projections.copier import Copier, Pace
+from hub.projections.sink import Sink
+from hub.settings import HubSettings
+
+FAREWELL_S = 0.7  # a thread in the middle of a hanging request is left behind after this
+
+log = logging.getLogger(__name__)
+
+
+async def run_projections(
+    settings: HubSettings, folder: Path, stop: asyncio.Event, *, pace: Pace | None = None
+) -> None:
+    """Copy the journal into every configured sink until `stop`; idle when there is none.
+
+    Paths in the settings are relative to `folder`. Returns within a second of `stop`, whatever a sink does.
+    """
+    sinks = _sinks(settings, folder)
+    if not sinks:
+        log.info("no projection is configured; readings stay in the journal")
+        await stop.wait()
+        return
+    journal, cursors = folder / settings.journal.path, folder / settings.projections.path
+    tasks = []
+    for sink in sinks:
+        copier = Copier(sink, journal, cursors, pace)
+        name = f"projection {sink.name}"
+        tasks.append(asyncio.create_task(supervise(name, functools.partial(_in_thread, name, copier.run)), name=name))
+    await run_until(stop, *tasks)
+
+
+def _sinks(settings: HubSettings, folder: Path) -> list[Sink]:
+    sinks: list[Sink] = []
+    if settings.projections.influxdb is not None:
+        from hub.projections.influxdb.sink import InfluxSink  # slow to import, and needed only here
+
+        sinks.append(InfluxSink(settings.projections.influxdb, folder))
+    return sinks
+
+
+async def _in_thread(name: str, run: Callable[[threading.Event], None]) -> None:
+    """Run `run` in a daemon thread; when cancelled, ask it to stop and leave it behind if it does not."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+    halt = threading.Event()
+
+    def report(error: BaseException | None) -> None:
+        if not done.done():
+            done.set_exception(error) if error else done.set_result(None)
+
+    def body() -> None:
+        outcome: BaseException | None = None
+        try:
+            run(halt)
+        except Exception as error:  # carried over to the supervisor
+            outcome = error
+        with contextlib.suppress(RuntimeError):  # the loop has gone: nobody listens any more
+            loop.call_soon_threadsafe(report, outcome)
+
+    threading.Thread(target=body, name=name, daemon=True).start()
+    try:
+        await asyncio.wait([done])
+    finally:
+        halt.set()
+        await asyncio.wait([done], timeout=FAREWELL_S)
+        if not done.done():
+            log.warning("%s is still waiting for an answer; its cursor has not moved, nothing is lost", name)
+            done.cancel()
+    done.result()

@@ -1,0 +1,83 @@
+"""Line protocol: exact lines, stable times, names that can never collide."""
+
+import msgspec
+import pytest
+
+from hub.history import RecordBody, StoredRecord
+from hub.projections.influxdb.lines import ALARM_TAGS, VITALS_TAGS, line, record_line
+from hub.projections.influxdb.sink import judge
+from hub.projections.sink import PoisonError
+from vitals.errors import LinkError, UsageError
+from vitals.parameters import PARAMETERS
+
+
+def record(*, ward="icu", bed="7", epoch=1, seq=42, late=0, device="mon-a", **body):
+    encoded = msgspec.json.encode(RecordBody(**body))
+    return StoredRecord(1, "gw-1", epoch, seq, device, ward, bed, 1_763_682_504_123, 0, late, encoded)
+
+
+def test_whole_numbers_are_written_as_floats():
+    assert line(record(values={"hr": 72})) == (
+        "vitals,bed=7,device=mon-a,gateway=gw-1,ward=icu epoch=1i,seq=42i,hr=72.0 1763682504123100045"
+    )
+
+
+def test_a_missing_value_is_a_reason_and_no_number():
+    written = line(record(flags={"spo2": "sensor_off"}))
+    assert 'spo2_missing="sensor_off"' in written
+    assert "spo2=" not in written
+
+
+def test_what_qualifies_a_record_is_kept():
+    written = line(record(values={"hr": 72.0}, states=("low_perfusion", "demo"), clock="unsynced", late=1))
+    assert 'states="low_perfusion demo",clock="unsynced",late=1i' in written
+
+
+def test_a_device_at_no_bed_has_a_dash_for_ward_and_bed():
+    assert line(record(ward="", bed="")).startswith("vitals,bed=-,device=mon-a,gateway=gw-1,ward=- ")
+
+
+def test_signs_of_the_protocol_are_escaped():
+    written = line(record(device="a b,c=d\n", flags={"hr": 'say "no"\\'}))
+    assert r"device=a\ b\,c\=d\ ,gateway" in written
+    assert r'hr_missing="say \"no\"\\"' in written
+
+
+def test_the_same_record_has_the_same_time_and_its_neighbours_have_others():
+    times = [record_line(record(epoch=epoch, seq=seq)).split()[-1] for epoch in (1, 2, 3) for seq in range(1, 500)]
+    assert len(set(times)) == len(times)
+    assert record_line(record(seq=9)) == record_line(record(seq=9))
+    assert {time[:13] for time in times} == {"1763682504123"}
+
+
+def test_no_name_is_both_a_tag_and_a_field():
+    fields = {"epoch", "seq", "states", "clock", "late", *PARAMETERS, *(f"{name}_missing" for name in PARAMETERS)}
+    assert not fields & set(VITALS_TAGS)
+    assert not {"alarm", "change", "state", "priority", "message", "open", "rev", "by"} & set(ALARM_TAGS)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, '{"error":"partial write: field type conflict dropped=1"}', PoisonError),
+        (422, '{"code":"unprocessable entity","message":"points outside retention"}', PoisonError),
+        (413, "<html>too large</html>", PoisonError),
+        (400, "<html>plain HTTP to an HTTPS port</html>", UsageError),
+        (400, '{"error":"partial write: max-series-per-database limit exceeded: (1) dropped=5"}', UsageError),
+        (401, '{"error":"authorization failed"}', UsageError),
+        (403, '{"code":"forbidden","message":"insufficient permissions"}', UsageError),
+        (404, '{"code":"not found","message":"bucket not found"}', UsageError),
+        (301, "", UsageError),
+        (0, "SSLError", UsageError),
+        (429, "", LinkError),
+        (500, '{"error":"timeout"}', LinkError),
+        (503, "", LinkError),
+    ],
+)
+def test_every_answer_says_who_must_act(status, body, kind):
+    assert type(judge(status, body, "InfluxDB", "vitals")) is kind
+
+
+def test_the_number_of_refused_lines_is_understood():
+    error = judge(400, '{"error":"partial write: points beyond retention policy dropped=17"}', "InfluxDB", "vitals")
+    assert error.dropped == 17
