@@ -44,7 +44,7 @@ test-servers: ## install the servers the tests use, where this may (root on Debi
 	@tools/install-test-servers
 
 bench: dev ## measure broker to alarm, end to end; ARGS="--beds 1000 --seconds 60"
-	@exec $(BIN)/python -m benchmarks $(ARGS)
+	@exec $(BIN)/python benchmarks/end_to_end.py $(ARGS)
 
 lock: dev ## resolve the dependencies anew; LOCK_ARGS=--upgrade takes the newest
 	$(COMPILE) --extra build --output-file requirements.lock

@@ -24,6 +24,7 @@ COMMANDS = {
     "grafana": "build, check or push the dashboards",
     "topics": "watch the topics of a broker",
     "enrol": "give gateways, hubs, displays and pagers their logins for the broker",
+    "compose": "make the secrets of the services of docker-compose.yml, as its first service does",
 }
 
 NOTICE = "Wardline is a secondary notification system. It is never the primary alarm of a monitor."
