@@ -19,6 +19,9 @@ def open_database(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(f"cannot open the database {path}: {error}") from error
+    try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -27,6 +30,7 @@ def open_database(path: Path) -> sqlite3.Connection:
             path.chmod(0o600)
             sync_folder(path.parent)
     except (OSError, sqlite3.Error) as error:
+        connection.close()
         raise StorageError(f"cannot open the database {path}: {error}") from error
     return connection
 

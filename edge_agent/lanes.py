@@ -105,10 +105,9 @@ class Lanes:
         if len(unacknowledged) >= self.window:
             return None
         live = self._live(self.credit - self.outstanding)
-        share = int(self.credit * BACKFILL_SHARE) if self._young else self.credit
         backfill = None
         if unacknowledged.count("backfill") < BACKFILL_WINDOW:
-            backfill = self._backfill(max(share, 1) - self.outstanding)
+            backfill = self._backfill(max(int(self.credit * BACKFILL_SHARE), 1) - self.outstanding)
         if live is None or (backfill is not None and self._turn >= LIVE_RUN):
             return backfill
         return live

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -46,9 +46,7 @@ class DeviceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     id: DeviceId
     driver: Annotated[str, msgspec.Meta(min_length=1, description="Name of a driver")]
     serial: SerialSettings
-    options: Annotated[
-        dict[str, str | int | float | bool], msgspec.Meta(description="Options of the driver, see its README")
-    ] = {}
+    options: Annotated[dict[str, Any], msgspec.Meta(description="Options of the driver, see its README")] = {}
     interval: Annotated[
         Duration,
         msgspec.Meta(

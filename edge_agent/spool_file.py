@@ -117,7 +117,11 @@ def _readable(path: Path) -> tuple[list[tuple[Any, ...]], int]:
     """Every row that can still be read and makes sense, in order, and the epoch if it can be read."""
     rows: dict[int, tuple[Any, ...]] = {}
     epoch = 0
-    with contextlib.suppress(sqlite3.Error, StorageError), contextlib.closing(open_database(path)) as database:
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database,
+    ):
+        database.execute("PRAGMA writable_schema=ON")  # a file that was cut short opens only so
         with contextlib.suppress(sqlite3.Error, TypeError, ValueError):
             epoch = int(database.execute("SELECT max(epoch) FROM meta").fetchone()[0])
         for order in ("ASC", "DESC"):

@@ -161,6 +161,8 @@ def _annotation(info: inspect.Type) -> Any:
             return bool
         case inspect.NoneType():
             return None
+        case inspect.AnyType():
+            return Any
         case inspect.LiteralType():
             return Literal[info.values]
         case inspect.CustomType():

@@ -1,0 +1,183 @@
+"""What tests of the edge agent share: lines that can be pulled, a small hub, settings, drafts."""
+
+import contextlib
+import json
+import os
+import threading
+import time
+import tty
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge_agent.stamp import Draft
+from vitals import topics
+from vitals.codec import decode, decode_batch, encode
+from vitals.ranges import Ranges
+from vitals.sessions import GatewayStatus, Hello, HubStatus, Receipt
+
+
+@pytest.fixture
+def until():
+    """`until(condition, seconds)`: poll until it holds, or fail."""
+
+    def wait(condition, seconds=10.0, step_s=0.02):
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(step_s)
+        return found
+
+    return wait
+
+
+@pytest.fixture
+def draft():
+    """A draft with defaults."""
+
+    def make(number=1, **fields):
+        defaults = {
+            "device": "mon-a",
+            "time": 1_800_000_000_000 + number,
+            "steady": number,
+            "boot": "boot-1",
+            "clock": "synced",
+            "values": {"hr": 60.0 + number % 60},
+        }
+        return Draft(**{**defaults, **fields})
+
+    return make
+
+
+class Line:
+    """A pty behind a stable path, as a USB adapter is: it can be pulled and plugged in again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.master = -1
+
+    def plug(self) -> None:
+        master, slave = os.openpty()
+        tty.setraw(slave)
+        link = self.path.with_name(self.path.name + ".new")
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.ttyname(slave))
+        link.replace(self.path)
+        os.close(slave)
+        os.set_blocking(master, False)
+        self.master = master
+
+    def pull(self) -> None:
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
+        self.path.unlink(missing_ok=True)
+
+    def say(self, data: bytes) -> None:
+        while data:
+            with contextlib.suppress(BlockingIOError):
+                data = data[os.write(self.master, data) :]
+
+    def say_json(self, **values) -> None:
+        self.say(json.dumps(values).encode() + b"\r\n")
+
+    def heard(self) -> bytes:
+        try:
+            return os.read(self.master, 4096)
+        except OSError:
+            return b""
+
+
+@pytest.fixture
+def line(tmp_path):
+    """A plugged-in line."""
+    made = Line(tmp_path / "ttyUSB0")
+    made.plug()
+    yield made
+    made.pull()
+
+
+class SmallHub:
+    """Takes batches as the real hub does and answers with receipts, unless told to be quiet."""
+
+    def __init__(self, broker, gateway="gw-1", protocol=mqtt.MQTTv5) -> None:
+        self.gateway = gateway
+        self.rows = {}
+        self.lanes = []  # (channel, first seq, count) per batch
+        self.hellos = []
+        self.statuses = []
+        self.receipts = True
+        self.credit = 2000
+        self.reject = {}
+        self.duplicates = 0
+        self._stored = {}
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="hub", protocol=protocol)
+        self.client.on_connect = lambda *_: self.client.subscribe(topics.ALL_UP, qos=1)
+        self.client.on_message = self._on_message
+        self.client.reconnect_delay_set(1, 1)
+        self.client.connect_async(broker.host, broker.port, keepalive=15)
+        self.client.loop_start()
+        self._lock = threading.Lock()
+
+    def _on_message(self, _client, _userdata, message):
+        gateway, channel = topics.parse_up(message.topic)
+        if channel == "hello":
+            self.hellos.append(decode(message.payload, Hello))
+            self.send_receipt(self.hellos[-1].epoch)
+        elif channel == "status":
+            self.statuses.append(decode(message.payload, GatewayStatus))
+        else:
+            self._take(channel, decode_batch(message.payload, gateway))
+
+    def _take(self, channel, batch):
+        self.lanes.append((channel, batch.records[0].seq, len(batch.records)))
+        stored = self._stored.setdefault(batch.epoch, Ranges())
+        refused = [(record.seq, self.reject[record.seq]) for record in batch.records if record.seq in self.reject]
+        for record in batch.records:
+            if (batch.epoch, record.seq) in self.rows:
+                self.duplicates += 1
+            elif record.seq not in self.reject:
+                self.rows[batch.epoch, record.seq] = record
+                stored.add(record.seq)
+        self.send_receipt(batch.epoch, refused)
+
+    def send_receipt(self, epoch, rejected=()):
+        if self.receipts:
+            committed = list(self._stored.get(epoch, Ranges()))[:32]
+            receipt = Receipt(epoch=epoch, committed=committed, rejected=list(rejected), credit=self.credit)
+            self.client.publish(topics.receipt(self.gateway), encode(receipt), qos=1)
+
+    def say_started(self, started):
+        status = HubStatus(hub="hub", online=True, started=started)
+        self.client.publish(topics.hub_status("hub"), encode(status), qos=1, retain=True)
+
+    def values(self, name="hr"):
+        return [record.values.get(name) for _, record in sorted(self.rows.items())]
+
+    def close(self):
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.fixture
+def small_hub(broker):
+    """A hub at the broker."""
+    hub = SmallHub(broker)
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def new_small_hub():
+    """Make hubs for other brokers: `new_small_hub(broker, protocol=...)`."""
+    made = []
+
+    def make(*arguments, **keywords):
+        made.append(SmallHub(*arguments, **keywords))
+        return made[-1]
+
+    yield make
+    for hub in made:
+        hub.close()
