@@ -16,8 +16,13 @@ def answers(port: int) -> bool:
 
 
 def beds_with_readings(port: int) -> int:
-    """How many beds show at least one number now."""
-    return _count(_get(port, "/api/v1/beds"))
+    """How many beds show at least one fresh number now."""
+    beds = _get(port, "/api/v1/beds") or []
+    return sum(any(_is_fresh(value) for value in bed["values"].values()) for bed in beds)
+
+
+def _is_fresh(value: dict[str, Any]) -> bool:
+    return value["value"] is not None and value["fresh"] is True
 
 
 def _get(port: int, path: str) -> Any:
@@ -31,15 +36,3 @@ def _get(port: int, path: str) -> Any:
         return None
     finally:
         connection.close()
-
-
-def _count(part: Any) -> int:
-    """Beds with a fresh number anywhere below `part`: the answer is wards of beds, or beds."""
-    if isinstance(part, list):
-        return sum(_count(item) for item in part)
-    if not isinstance(part, dict):
-        return 0
-    values = part.get("values")
-    if isinstance(values, dict):
-        return int(any(value["value"] is not None and value["fresh"] for value in values.values()))
-    return sum(_count(item) for item in part.values())

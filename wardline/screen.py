@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 
 from vitals import topics
-from vitals.alarms import PRIORITY_MARK, AlarmEvent
+from vitals.alarms import PRIORITY_MARK, Alarm, AlarmEvent
+from vitals.parameters import PARAMETERS
 
 GUIDE = """
   Ward board      http://127.0.0.1:{port}/
@@ -58,7 +59,7 @@ class Screen:
         by = f" by {event.by}" if event.by else ""
         self.say(
             f"{clock}  {PRIORITY_MARK[alarm.priority]:<3}  {event.change + by:<12}  {alarm.ward}/{alarm.bed}  "
-            f"{alarm.message}  [{alarm.id}]"
+            f"{alarm.message}{_numbers(alarm)}  [{alarm.id}]"
         )
 
     def guide(self, **places: object) -> None:
@@ -73,3 +74,12 @@ class Screen:
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             self._on_gone()
+
+
+def _numbers(alarm: Alarm) -> str:
+    """What the rule saw and its limit, where the alarm is about one number."""
+    parameter = PARAMETERS.get(alarm.parameter or "")
+    if parameter is None or alarm.value is None:
+        return ""
+    limit = "" if alarm.limit is None else f" (limit {alarm.limit:g})"
+    return f": {parameter.label} {alarm.value:.{parameter.decimals}f} {parameter.unit}{limit}"
