@@ -225,6 +225,26 @@ def test_a_lost_frame_costs_its_packet(format_, packet, listen):
     assert heard.reasons() == ["incomplete"]
 
 
+def test_a_packet_without_its_first_frame_is_not_read_even_if_there_are_25_frames(packet, listen):
+    headless = packet(pr=70)[5:] + packet(pr=70)[120:]
+    heard = listen("nonin", packet(pr=60) + headless + packet(pr=80))
+    assert [seen.values["pr"] for seen in heard.observations] == [60, 80]
+    assert [(bad.reason, bad.size) for bad in heard.bad] == [("resync", 125)]
+
+
+def test_a_frame_of_format_2_begins_with_01_whatever_its_checksum(packet, listen):
+    hit = bytearray(packet(pr=70))
+    hit[50], hit[54] = hit[50] + 1, (hit[54] + 1) % 256
+    heard = listen("nonin", packet(pr=60) + bytes(hit) + packet(pr=80))
+    assert [seen.values["pr"] for seen in heard.observations] == [60, 80]
+    assert heard.bad[0].reason == "bad_frame"
+
+
+def test_only_the_tail_of_one_packet_is_forgiven_when_the_line_opens(packet, listen):
+    assert listen("nonin", bytes(124) + packet()).bad == []
+    assert [bad.size for bad in listen("nonin", bytes(200) + packet()).bad] == [125, 75]
+
+
 @pytest.mark.parametrize("reply", ["06", "15", "02f2061a0b1417300203", "0615", "02f40b02" + "31" * 10 + "03"])
 @pytest.mark.parametrize("format_", [2, 7])
 def test_a_reply_between_two_frames_is_stepped_over(format_, reply, packet, listen):
