@@ -9,6 +9,8 @@ import random
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 
+from vitals.errors import LinkError
+
 log = logging.getLogger(__name__)
 
 
@@ -36,6 +38,8 @@ async def supervise(
             log.warning("%s ended; starting it again", name)
         except asyncio.CancelledError:
             raise
+        except LinkError as error:  # lines and brokers come and go: one line, no stack
+            log.warning("%s: %s; trying again", name, error)
         except Exception:
             log.exception("%s failed; starting it again", name)
         if loop.time() - started > last_s:
