@@ -118,13 +118,14 @@ class StationMonitor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def build(self, folder: Path) -> Monitor:
         """The monitor, on its patient or recording. Raises UsageError, DocumentError."""
         options = Options(seed=self.seed, device=self.device, boot_noise=self.boot_noise)
-        return find_kind(self.monitor).make(self._source(folder), options)
+        return find_kind(self.monitor).make(self.source(folder), options)
 
     def cable(self) -> Noise:
         """The noise of its line."""
         return Noise(NoiseMix.of(self.noise), self.seed)
 
-    def _source(self, folder: Path) -> Source:
+    def source(self, folder: Path) -> Source:
+        """The patient or the recording. Raises UsageError, DocumentError."""
         if self.recording is None:
             return Faster(Patient(self.seed, held=self.held.given(), schedule=self.schedule()), self.speed)
         return Faster(self.recording.player(folder), self.recording.speed)

@@ -30,6 +30,7 @@ class PtyLine:
         os.set_blocking(self._master, False)
         self.dropped = 0
         self.link = link
+        self._closed = False
         if link is not None:
             try:
                 _point(link, self.port)
@@ -54,7 +55,10 @@ class PtyLine:
             return b""
 
     def close(self) -> None:
-        """Unplug: the reader sees an error, the link goes."""
+        """Unplug: the reader sees an error, the link goes. Twice is once."""
+        if self._closed:
+            return
+        self._closed = True
         os.close(self._master)
         if self.link is not None and self.link.is_symlink() and os.readlink(self.link) == self.port:
             self.link.unlink()

@@ -64,15 +64,15 @@ class JsonLine:
 
     def step(self, t_ms: int) -> bytes:
         """The lines due by `t_ms`; the first is due a second after power-up."""
-        out = self._boot if t_ms > 0 else b""
-        if t_ms > 0:
-            self._boot = b""
+        if t_ms <= 0:
+            return b""
+        out, self._boot = [self._boot], b""
         while (self._sent + 1) * PERIOD_MS <= t_ms:
             self._sent += 1
             now = self._sent * PERIOD_MS
             seq = self._sent % SEQ_WRAP
-            out += encode(device=self._device, seq=seq, t_ms=now, signs=self._source.at(now))
-        return out
+            out.append(encode(device=self._device, seq=seq, t_ms=now, signs=self._source.at(now)))
+        return b"".join(out)
 
     def receive(self, data: bytes) -> None:
         """The board listens to nobody."""

@@ -1,0 +1,116 @@
+"""The patient: repeatable, within a body's bounds, quiet unless an episode says otherwise."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_sim.episode import Schedule, find_episode, shipped_episodes
+from firmware_sim.monitors.monitor import Options
+from firmware_sim.monitors.registry import KINDS
+from firmware_sim.patient import BOUNDS, CUFF_INTERVAL_MS, Patient
+
+ROOT = Path(__file__).parents[2]
+BODY = {**BOUNDS, "pr": BOUNDS["hr"], "nibp_mean": (BOUNDS["nibp_dia"][0], BOUNDS["nibp_sys"][1])}
+
+# A change here changes what every seed means: fine when the model is meant to change, never by accident.
+DIGESTS = {
+    "nonin-df2": "72ec4da8abc1f4550b5300cdb66300b4a0c2b7bf853278e03bbaa182de8f737d",
+    "nonin-df7": "9fa390a15f4819fd7207bc410ace5a167815a79e8a25e3f13f24573dfa920a58",
+    "json-line": "5589d5e1f5b2054668529e42d054999fe2557d0d5600d982dfa59e5f19aaa3e0",
+}
+
+
+def digest(kind, seed, seconds=60):
+    monitor = kind.make(Patient(seed), Options(seed=seed))
+    return hashlib.sha256(monitor.step(seconds * 1_000)).hexdigest()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_bytes_of_a_seed_are_the_ones_they_always_were(kind):
+    assert digest(kind, 7) == DIGESTS[kind.name]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_another_seed_is_another_patient(kind):
+    assert digest(kind, 7) != digest(kind, 8)
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_bytes_are_the_same_in_another_process(hash_seed):
+    program = (
+        "import hashlib; from firmware_sim.patient import Patient; from firmware_sim.monitors.registry import *;"
+        "from firmware_sim.monitors.monitor import Options; kind = find_kind('json-line');"
+        "print(hashlib.sha256(kind.make(Patient(7), Options(seed=7)).step(60000)).hexdigest())"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+    )
+    assert answer.stdout.strip() == DIGESTS["json-line"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(-(2**40), 2**40),
+    episode=st.sampled_from(sorted(shipped_episodes())),
+    start_s=st.integers(0, 100),
+)
+def test_no_seed_and_no_episode_leaves_the_bounds_of_a_body(seed, episode, start_s):
+    patient = Patient(seed, schedule=Schedule(((start_s * 1_000, find_episode(episode)),)))
+    for t_ms in range(0, 400_000, 2_000):
+        for name, value in patient.at(t_ms).values.items():
+            low, high = BODY[name]
+            assert low <= value <= high, name
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_quiet_patient_has_nothing_to_alarm_about(seed):
+    patient = Patient(seed)
+    for t_ms in range(0, 600_000, 2_000):
+        values = patient.at(t_ms).values
+        assert 50 < values["hr"] < 100
+        assert 9 <= values["rr"] <= 21
+        assert 94 <= values["spo2"] <= 100
+        assert 95 < values["nibp_sys"] < 160
+        assert values["nibp_dia"] < values["nibp_mean"] < values["nibp_sys"]
+        assert 36.0 <= values["temp"] <= 37.6
+
+
+def test_patient_moves():
+    patient = Patient(3)
+    rates = {patient.at(t_ms).values["hr"] for t_ms in range(0, 120_000, 1_000)}
+    assert len(rates) > 3
+
+
+def test_signs_do_not_depend_on_how_often_one_asks():
+    often, seldom = Patient(4), Patient(4)
+    for t_ms in range(0, 60_000, 40):
+        often.at(t_ms)
+    assert often.at(60_000) == seldom.at(60_000)
+
+
+def test_held_numbers_stand_still():
+    patient = Patient(5, held={"hr": 185.0, "spo2": 92.0})
+    for t_ms in range(0, 60_000, 500):
+        values = patient.at(t_ms).values
+        assert (values["hr"], values["pr"], values["spo2"]) == (185.0, 185.0, 92.0)
+
+
+def test_cuff_pressure_stands_until_the_next_inflation():
+    patient = Patient(6)
+    pressures = [patient.at(t_ms).values["nibp_sys"] for t_ms in range(0, 10 * CUFF_INTERVAL_MS, 10_000)]
+    changes = [index for index, (a, b) in enumerate(pairwise(pressures), 1) if a != b]
+    assert changes
+    assert all(index * 10_000 % CUFF_INTERVAL_MS == 0 for index in changes)
