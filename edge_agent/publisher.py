@@ -130,7 +130,7 @@ class Publisher:
         if connection.max_packet:
             self._byte_limit = max(1, min(MESSAGE_BYTES, connection.max_packet - HEAD_BYTES))
         self.session.subscribe(topics.receipt(self._gateway))
-        self.session.subscribe(topics.ALL_HUBS)
+        self.session.subscribe(topics.hub_status("+"))
         self._hello()
         self._connected_at = self._clock.steady_ms()
         self.lanes.window = connection.receive_maximum

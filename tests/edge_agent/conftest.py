@@ -3,6 +3,9 @@
 import contextlib
 import json
 import os
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
 import tty
@@ -181,3 +184,67 @@ def new_small_hub():
     yield make
     for hub in made:
         hub.close()
+
+
+class RunningAgent:
+    """`wardline edge run` as a process, its settings and its spool."""
+
+    def __init__(self, folder: Path, host: str, port: int, devices: dict[str, Path], extra: str = "") -> None:
+        self.folder = folder
+        self.config = folder / "edge.yaml"
+        self.spool = folder / "spool.db"
+        self.log = folder / "edge.log"
+        self.process = None
+        entries = "".join(
+            f"  - id: {name}\n    driver: hobby-lines\n    options: {{settle: 0s}}\n    serial: {{path: {path}}}\n"
+            for name, path in devices.items()
+        )
+        self.config.write_text(
+            f"gateway: gw-1\nbroker: {{host: {host}, port: {port}}}\ndevices:\n{entries}"
+            + (extra or "spool: {path: spool.db, commit_interval: 50ms}\n")
+        )
+
+    def start(self):
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "wardline", "edge", "run", "--config", str(self.config)]
+            self.process = subprocess.Popen(command, stderr=log, stdout=log)
+        return self
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(timeout=5)
+
+    def kill(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(timeout=5)
+
+    def _ask(self, query):
+        if not self.spool.exists():
+            return 0
+        with contextlib.closing(sqlite3.connect(f"file:{self.spool}?mode=ro", uri=True, timeout=5)) as database:
+            row = database.execute(query).fetchone()
+        return row[0] if row else 0
+
+    def accepted(self) -> int:
+        return self._ask("SELECT seq FROM sqlite_sequence WHERE name = 'record'")
+
+    def held(self) -> int:
+        return self._ask("SELECT count(*) FROM record")
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+
+@pytest.fixture
+def new_agent(tmp_path, line):
+    """Make an agent at `line`: `new_agent(broker, extra=...)`; it is not started."""
+    made = []
+
+    def make(broker, extra=""):
+        made.append(RunningAgent(tmp_path, broker.host, broker.port, {"mon-a": line.path}, extra))
+        return made[-1]
+
+    yield make
+    for agent in made:
+        agent.kill()
