@@ -1,4 +1,5 @@
-"""The JSON Schemas of our documents, for editors: `python -m wardline.schemas` writes them into config/schema."""
+"""Descriptions made from the code: `python -m wardline.schemas` writes the JSON Schemas of our documents, for editors,
+into config/schema, and the AsyncAPI description of the topics into docs/reference."""
 
 from __future__ import annotations
 
@@ -13,8 +14,10 @@ from hub.settings import HubSettings
 from rules.documents import RuleSet
 from rules.scenarios import ScenarioSet
 from vitals.document import json_schema
+from wardline.asyncapi import asyncapi_text
 
 FOLDER = Path("config/schema")
+ASYNCAPI = Path("docs/reference/asyncapi.yaml")
 
 DOCUMENTS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "edge": (EdgeSettings, "Settings of a Wardline edge agent"),
@@ -31,12 +34,17 @@ def schema_text(name: str) -> str:
 
 
 def main() -> int:
-    """Write every schema into the folder named on the command line, or into config/schema."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write every description below the folder named on the command line, or below this one."""
+    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
     for name in DOCUMENTS:
-        (folder / f"{name}.schema.json").write_text(schema_text(name), encoding="utf-8")
+        _write(root / FOLDER / f"{name}.schema.json", schema_text(name))
+    _write(root / ASYNCAPI, asyncapi_text())
     return 0
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

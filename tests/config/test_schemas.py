@@ -32,10 +32,11 @@ def test_there_is_no_schema_of_a_document_that_is_gone():
     assert {path.name for path in FOLDER.iterdir()} == {f"{name}.schema.json" for name in DOCUMENTS}
 
 
-def test_the_schemas_are_written_where_one_says(tmp_path, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["schemas", str(tmp_path / "new")])
+def test_the_descriptions_are_written_where_one_says(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["schemas", str(tmp_path)])
     assert main() == 0
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {path.name for path in FOLDER.iterdir()}
+    for path in (path for path in tmp_path.rglob("*") if path.is_file()):
+        assert path.read_bytes() == (ROOT / path.relative_to(tmp_path)).read_bytes()
 
 
 @pytest.mark.parametrize(("name", "path"), SHIPPED, ids=lambda value: getattr(value, "name", value))
