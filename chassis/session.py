@@ -101,7 +101,10 @@ class Session:
             await _abandon(client)
             raise LinkError(f"broker {where} refused {self._client_id}: {error or type(error).__name__}") from error
         client.set_config({"reconnect_retries": 0})
+        lost.clear()  # the step down to 3.1.1 has lost a connection of its own
         try:
+            if not client.is_connected:
+                raise LinkError(f"{self._client_id} lost the broker {where} at once")
             self._enter(client)
             log.info("%s is connected to the broker %s", self._client_id, where)
             await lost.wait()

@@ -112,8 +112,10 @@ class Demo:
 
     async def _watch_board(self) -> None:
         port = self._options.port
-        await self._until("board", "answers", lambda: board.answers(port))
-        await self._until("reading", "the first readings are on the board", lambda: board.beds_with_readings(port) > 0)
+        await self._until("board", "answers", lambda: board.answers(port), "hub")
+        await self._until(
+            "reading", "the first readings are on the board", lambda: board.beds_with_readings(port) > 0, "edge"
+        )
         self._shown = True
         self._screen.guide(
             port=port,
@@ -125,12 +127,13 @@ class Demo:
             logs=self._logs,
         )
 
-    async def _until(self, part: str, done: str, ask: Callable[[], bool]) -> None:
-        """Ask until the answer is yes; say so then, and every now and then that it is not yet."""
+    async def _until(self, part: str, done: str, ask: Callable[[], bool], on: str) -> None:
+        """Ask until the answer is yes, and say so; meanwhile show what the process `on` which it waits wrote last."""
         remind = self._screen.elapsed_s + REMIND_S
         while not await asyncio.to_thread(ask):
             if self._screen.elapsed_s > remind:
-                self._screen.step(part, f"still waiting; {self._logs / 'hub.log'} ends with: {self._last_line('hub')}")
+                log_file = self._logs / f"{on}.log"
+                self._screen.step(part, f"still waiting; {log_file} ends with: {self._last_line(on)}")
                 remind += REMIND_S
             await asyncio.sleep(POLL_S)
         self._screen.step(part, done)

@@ -5,10 +5,13 @@ It speaks MQTT 3.1.1 only and keeps nothing on disk. A ward runs mosquitto.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hmac
 from dataclasses import dataclass
 from pathlib import Path
 
+from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
 from amqtt.contexts import Action, BaseContext
 from amqtt.errors import AMQTTError
@@ -19,6 +22,9 @@ from vitals.errors import LinkError
 from wardline.credentials import Access, access, covers, read_clients, read_secret
 
 MAX_CONNECTIONS = 200
+CONNECT_TIMEOUT_S = 5.0
+MQTT_3_1_1 = 4  # protocol level in CONNECT
+WRONG_VERSION = b"\x20\x02\x00\x01"  # CONNACK, unacceptable protocol version: clients step down to 3.1.1
 
 
 class Logins(BaseAuthPlugin):
@@ -66,7 +72,21 @@ class TopicRules(BaseTopicPlugin):
 
 
 class WardBroker(Broker):
-    """amqtt's broker, without its habit of handing retained messages to whoever connects."""
+    """amqtt's broker with two of its faults mended: what it does with MQTT 5, and with retained messages."""
+
+    async def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        # amqtt 0.12.1 reads an MQTT 5 CONNECT as 3.1.1, and waits for ever when it holds a user name or a will.
+        head = b""
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
+            head = await asyncio.wait_for(_connect_head(reader), CONNECT_TIMEOUT_S)
+        if head and head[-1] == MQTT_3_1_1:
+            await self._client_connected(listener_name, _Reread(head, reader), StreamWriterAdapter(writer))
+            return
+        if head:
+            writer.write(WRONG_VERSION)
+        writer.close()
 
     async def _publish_retained_messages_for_subscription(
         self, subscription: tuple[str, int], session: Session
@@ -75,6 +95,30 @@ class WardBroker(Broker):
         subscribers = self._subscriptions.get(subscription[0], [])
         if any(subscriber is session for subscriber, _ in subscribers):
             await super()._publish_retained_messages_for_subscription(subscription, session)
+
+
+class _Reread(StreamReaderAdapter):
+    """A reader that gives back first what was read of it already."""
+
+    def __init__(self, head: bytes, reader: asyncio.StreamReader) -> None:
+        super().__init__(reader)
+        self._head = head
+
+    async def read(self, n: int = -1) -> bytes:
+        if not self._head or n < 0:
+            head, self._head = self._head, b""
+            return head + await super().read(n)
+        head, self._head = self._head[:n], self._head[n:]
+        return head if len(head) == n else head + await super().read(n - len(head))
+
+
+async def _connect_head(reader: asyncio.StreamReader) -> bytes:
+    """A CONNECT packet up to and with its protocol level; empty when it is something else."""
+    head = await reader.readexactly(2)
+    while head[-1] & 0x80 and len(head) < 5:  # the remaining length has one to four bytes
+        head += await reader.readexactly(1)
+    head += await reader.readexactly(7)
+    return head if head[0] == 0x10 and head[-7:-1] == b"\0\x04MQTT" else b""
 
 
 class EmbeddedBroker:

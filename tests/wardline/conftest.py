@@ -96,7 +96,7 @@ class Listener:
         assert self._connected.wait(WAIT_S)
 
     def _on_connect(self, _client, _userdata, _flags, code, _properties):
-        self.refused = code.is_failure
+        self.refused = code if code.is_failure else None
         self._connected.set()
         if self.refused:
             self.client.disconnect()

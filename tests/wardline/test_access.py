@@ -1,10 +1,15 @@
 """Every role against every topic, on both brokers: what arrives is what the table says, and nothing else."""
 
+import asyncio
 import os
 import signal
+import socket
 
 import paho.mqtt.client as mqtt
 import pytest
+
+from chassis.mqtt import BrokerSettings
+from chassis.session import Session
 
 HUB, GATEWAY_A, GATEWAY_B, CONSOLE, PAGER = NAMES = ("hub", "gw-a", "gw-b", "console", "pager")
 
@@ -112,6 +117,22 @@ def test_the_embedded_broker_refuses_a_subscription_wider_than_the_role(enrolled
     assert not pager.subscribe("#")
 
 
+def test_the_embedded_broker_tells_an_mqtt_5_client_at_once_to_step_down(enrolled, run_broker, port, listener):
+    run_broker("embedded", enrolled, port)
+    refused = listener(enrolled, "gw-a", port, version=mqtt.MQTTv5, will="wardline/v1/up/gw-a/status").refused
+    assert refused.getName() == "Unsupported protocol version"
+
+
+@pytest.mark.parametrize(
+    "noise", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x10\xff\xff\xff\xff\xff", b"\x10\x0c\x00\x04MQTT"]
+)
+def test_noise_on_the_port_does_not_disturb_the_embedded_broker(enrolled, run_broker, port, listener, noise):
+    run_broker("embedded", enrolled, port)
+    with socket.create_connection(("127.0.0.1", port)) as stranger:
+        stranger.sendall(noise)
+    assert not listener(enrolled, "pager", port).refused
+
+
 @pytest.mark.broker
 def test_a_mosquitto_that_dies_is_back_within_two_seconds(enrolled, run_broker, port, listener, until):
     running, said = run_broker("mosquitto", enrolled, port)
@@ -119,3 +140,29 @@ def test_a_mosquitto_that_dies_is_back_within_two_seconds(enrolled, run_broker, 
     until(lambda: running.child.restarts == 1, 2.0)
     assert len(said) == 1
     assert said[0].startswith("broker was ended by SIGKILL; starting it again in ")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_our_own_session_finds_the_version_the_broker_speaks_and_stays(enrolled, run_broker, port, listener, kind):
+    run_broker(kind, enrolled, port)
+    heard = []
+
+    async def story():
+        session = Session(
+            BrokerSettings(port=port, username="pager", password="file:secrets/pager"),
+            enrolled,
+            client_id="pager",
+            subscriptions=["wardline/v1/ward/+/event"],
+            on_message=lambda topic, payload, retained: heard.append(payload),
+        )
+        run = asyncio.create_task(session.run())
+        hub = await asyncio.to_thread(listener, enrolled, "hub", port)
+        async with asyncio.timeout(10):
+            while not heard and not run.done():
+                hub.client.publish("wardline/v1/ward/icu/event", "raised", qos=1)
+                await asyncio.sleep(0.05)
+        run.cancel()
+        return await asyncio.gather(run, return_exceptions=True)
+
+    assert isinstance(asyncio.run(story())[0], asyncio.CancelledError)
+    assert heard[0] == b"raised"
