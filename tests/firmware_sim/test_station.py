@@ -10,11 +10,12 @@ import time
 import pytest
 import serial
 
+from firmware_sim.monitors.json_line import JsonLine
 from firmware_sim.monitors.monitor import Options
 from firmware_sim.monitors.nonin import NoninMonitor
 from firmware_sim.patient import Patient
 from firmware_sim.plan import FOLDER, StationMonitor
-from firmware_sim.playback import LATEST_MS, Pace
+from firmware_sim.playback import LATEST_MS, Outlet, Pace
 from firmware_sim.station import run_station
 from vitals.errors import UsageError
 
@@ -199,3 +200,24 @@ def test_what_was_due_during_a_long_pause_is_lost_not_sent_in_a_burst():
     assert pace.next() == (2_140, True)
     now += 0.040
     assert pace.next() == (2_180, False)
+
+
+def test_late_bytes_do_not_reach_the_line_and_the_next_ones_do():
+    class Ear:
+        address, dropped = "ear", 0
+
+        def __init__(self):
+            self.heard = b""
+
+        def write(self, data):
+            self.heard += data
+
+        def read(self):
+            return b""
+
+    ear = Ear()
+    outlet = Outlet(JsonLine(Patient(1), Options()), ear)
+    outlet.step(1_000)
+    outlet.step(9_000, late=True)
+    outlet.step(10_000)
+    assert [json.loads(line)["seq"] for line in ear.heard.splitlines()] == [1, 10]
