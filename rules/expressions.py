@@ -91,7 +91,8 @@ _TOKEN = re.compile(
     r"|(?P<duration>\d+(?:\.\d+)?(?:ms|s|min|h)\b)"
     r"|(?P<number>\d+(?:\.\d+)?(?![\w.]))"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|(?P<operator><=|>=|==|!=|[-+*/<>(),])"
+    r"|(?P<operator><=|>=|==|!=|[-+*/<>(),])",
+    re.ASCII,
 )
 
 
@@ -115,7 +116,7 @@ def _unreadable(text: str, position: int) -> str:
         return "'=' compares nothing; write '=='"
     if character in "&|!":
         return f"{character!r} has no meaning here; write and, or, not"
-    if character.isdigit():
+    if character.isascii() and character.isdigit():
         word = re.match(r"[\w.]+", text[position:])
         return f"{word[0] if word else character!r} is no number and no duration"
     return f"{character!r} has no meaning here"

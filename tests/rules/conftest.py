@@ -1,0 +1,84 @@
+"""A bed with rules, told second by second what its devices send."""
+
+import pytest
+
+from rules.documents import read_rules
+from rules.engine import Bed, Engine
+from vitals.identity import BedKey
+from vitals.readings import Record
+
+BED = BedKey("north", "7")
+START = 1_700_000_000_000
+
+HEAD = "format: 1\nid: test-set\ntitle: Test\nprovenance: made up\n"
+
+
+class Ward:
+    """One bed on simulated time. Events are kept as (seconds, change, rule)."""
+
+    def __init__(self, rules: str, sources=("gw/a",), beds=()) -> None:
+        self.sets = [read_rules(HEAD + rules, "test.yaml")]
+        self.beds = [Bed(BED, tuple(sources)), *beds]
+        self.engine = Engine(self.sets, self.beds)
+        self.now = START
+        self.seq = 0
+        self.events = []
+
+    def send(self, values=None, missing=None, states=(), source="gw/a", bed=BED, **fields):
+        self.seq += 1
+        record = Record(
+            seq=fields.pop("seq", self.seq),
+            device=source.split("/")[1],
+            time=fields.pop("time", self.now),
+            values=values or {},
+            flags=missing or {},
+            states=tuple(states),
+            **fields,
+        )
+        return self._keep(self.engine.observe(bed, source, record, self.now))
+
+    def wait(self, seconds=1.0, tick_ms=250):
+        end = self.now + round(seconds * 1_000)
+        told = []
+        while self.now < end:
+            self.now = min(self.now + tick_ms, end)
+            told += self._keep(self.engine.advance(self.now))
+        return told
+
+    def each_second(self, seconds, **sent):
+        for _ in range(seconds):
+            self.send(**sent)
+            self.wait(1)
+
+    def acknowledge(self, alarm_id=None, by="nurse", reason=""):
+        return self._keep(self.engine.acknowledge(alarm_id or self.alarm.id, by, reason, self.now))
+
+    def reset(self, alarm_id=None, by="nurse", reason=""):
+        return self._keep(self.engine.reset(alarm_id or self.alarm.id, by, reason, self.now))
+
+    def restart(self, down_s=0.0, sets=None, beds=None):
+        """Save all there is, and go on in a new engine."""
+        saved = self.__dict__.setdefault("kept", {})
+        for row in self.engine.unsaved():
+            saved[row[:3]] = row
+        self.now += round(down_s * 1_000)
+        self.engine = Engine(sets or self.sets, beds or self.beds)
+        self.engine.restore([row for row in saved.values() if row.body is not None], self.now)
+
+    @property
+    def alarm(self):
+        (alarm,) = self.engine.alarms(BED)
+        return alarm
+
+    @property
+    def told(self):
+        return [((event.time - START) / 1_000, event.change, event.alarm.rule) for event in self.events]
+
+    def _keep(self, events):
+        self.events += events
+        return events
+
+
+@pytest.fixture(scope="session")
+def new_ward():
+    return Ward

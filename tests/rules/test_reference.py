@@ -1,0 +1,37 @@
+"""The reference pages say what the code does."""
+
+import re
+from pathlib import Path
+
+from rules.documents import read_rules
+from rules.library import read_set
+from rules.machine import TABLE, diagram
+from rules.scenarios import read_scenarios, run
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+
+
+def blocks(page, language):
+    text = (REFERENCE / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_diagram_is_drawn_from_the_table():
+    assert blocks("alarm-machine.md", "mermaid") == [diagram() + "\n"]
+
+
+def test_the_diagram_shows_every_way():
+    assert diagram().count(" --> ") == sum(len(row) for row in TABLE.values()) + 1
+
+
+def test_the_example_rules_are_read_and_the_example_story_holds():
+    rules, stories = blocks("rules.md", "yaml")
+    rule_set = read_rules(rules, "ward-3.yaml")
+    scenarios, _ = read_scenarios(stories, "ward-3.scenarios.yaml", {"ward-3.yaml": rule_set}.__getitem__)
+    outcomes = [run(rule_set, scenario) for scenario in scenarios.scenarios]
+    assert all(outcome.passed for outcome in outcomes), outcomes[0].timeline()
+
+
+def test_the_shipped_set_is_described():
+    text = (REFERENCE / "rules.md").read_text(encoding="utf-8")
+    assert f"`{read_set('adult-ward').id}`" in text
