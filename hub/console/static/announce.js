@@ -1,0 +1,22 @@
+// Alarms for screen readers: each new one is said once, high ones at once.
+
+import { say } from "./words.js";
+
+let known = null; // id → state, per ward shown
+
+export function announce(ward, loud, quiet) {
+  const present = new Map();
+  const news = { loud: [], quiet: [] };
+  for (const bed of ward.beds) {
+    for (const alarm of bed.alarms) {
+      present.set(alarm.id, alarm.state);
+      if (known === null || alarm.state !== "active" || known.get(alarm.id) === "active") continue;
+      const urgent = alarm.kind !== "technical" && alarm.priority === "high";
+      const kind = alarm.kind === "technical" ? "technical" : `${alarm.priority} priority`;
+      news[urgent ? "loud" : "quiet"].push(`${bed.title}: ${kind} alarm: ${alarm.message}.`);
+    }
+  }
+  known = present;
+  if (news.loud.length > 0) say(loud, news.loud.join(" "));
+  if (news.quiet.length > 0) say(quiet, news.quiet.join(" "));
+}

@@ -1,0 +1,154 @@
+// One bed: its name, its alarms, its vital signs, and whether anything is heard of it at all.
+
+import "./alarm-line.js";
+import { inStep } from "./alarm-line.js";
+import { SILENT_MS } from "./picture.js";
+import { signs } from "./vital-cell.js";
+import { clockTime, keep, linkTrouble, make, mark, reason, say } from "./words.js";
+
+// States that are a monitor's own business, not a nurse's.
+const QUIET_STATES = new Set(["gap", "spot_check", "from_memory"]);
+
+export class BedTile extends HTMLElement {
+  #built = false;
+
+  // `scene`: {now, at, heardAt, time, parameters, lines}
+  show(bed, scene) {
+    if (!this.#built) this.#build();
+    this.bed = bed;
+    const elapsed = scene.now - scene.at;
+    const mute = bed.stream_age_ms === null || scene.heardAt === null || scene.now - scene.heardAt > SILENT_MS;
+    const silent = mute || bed.silent;
+    const title = bed.title;
+    say(this.name, title);
+    mark(this, "bed", bed.bed);
+    mark(this, "state", bed.devices.length === 0 && !mute ? "empty" : silent ? "silent" : "live");
+    const empty = this.dataset.state === "empty";
+    say(this.silence, silent || empty ? silenceOf(bed, scene, elapsed, mute) : "");
+    this.silence.hidden = !silent && !empty;
+    say(this.link, silent ? "" : bed.devices.map((device) => device.device).join(" · "));
+    this.#alarms(bed, title, scene);
+    this.#faults(bed, title, scene, silent);
+    this.#signs(signs(bed, scene.parameters, elapsed, silent));
+  }
+
+  #build() {
+    this.#built = true;
+    this.name = make("button", "title");
+    this.name.type = "button";
+    this.name.addEventListener("click", () => this.#open());
+    this.link = make("span", "link");
+    this.alarms = make("div", "alarms");
+    this.more = make("button", "more");
+    this.more.type = "button";
+    this.more.addEventListener("click", () => this.#open());
+    this.silence = make("p", "silence-of-bed");
+    this.cells = make("div", "cells");
+    this.faults = make("div", "faults");
+    this.states = make("p", "states");
+    const foot = make("footer", "", this.states, this.faults);
+    const head = make("header", "", make("h2", "", this.name), this.link);
+    this.append(make("article", "", head, make("div", "line", this.alarms, this.more), this.silence, this.cells, foot));
+  }
+
+  #open() {
+    if (!("whole" in this.dataset)) this.dispatchEvent(new CustomEvent("open-bed", { bubbles: true, detail: this.bed.bed }));
+  }
+
+  #alarms(bed, title, scene) {
+    const all = bed.alarms.filter((alarm) => alarm.kind !== "technical");
+    this.#lines(this.alarms, all.slice(0, scene.lines), title);
+    const top = all[0];
+    mark(this, "priority", top?.priority);
+    mark(this, "alarmState", top?.state);
+    const hidden = all.length - Math.min(all.length, scene.lines);
+    this.more.hidden = hidden === 0;
+    say(this.more, `+${hidden}`);
+    this.more.setAttribute("aria-label", `${hidden} more alarms of ${title}`);
+  }
+
+  #faults(bed, title, scene, silent) {
+    const all = bed.alarms.filter((alarm) => alarm.kind === "technical");
+    const shown = all.slice(0, Math.max(1, scene.lines - 1));
+    this.#lines(this.faults, shown, title);
+    const states = silent ? [] : bed.states.filter((state) => !QUIET_STATES.has(state)).map(reason);
+    const troubles = bed.devices.map(linkTrouble).filter(Boolean);
+    const hidden = all.length > shown.length ? [`+${all.length - shown.length} technical`] : [];
+    say(this.states, [...new Set([...troubles, ...states, ...hidden])].join(" · "));
+    mark(this.states, "trouble", troubles.length > 0 ? "yes" : "");
+  }
+
+  #lines(parent, alarms, title) {
+    keep(
+      parent,
+      alarms,
+      (alarm) => alarm.rule,
+      () => document.createElement("alarm-line"),
+      (line, alarm) => line.show(alarm, title),
+    );
+  }
+
+  #signs({ first, rest }) {
+    const lines = rows(rest);
+    mark(this.cells, "rows", lines.length);
+    const all = [[first, "first"], ...lines.map((line) => [line, "rest"])].flatMap(([line, size]) => spread(line, size));
+    keep(
+      this.cells,
+      all,
+      ({ sign }) => sign.name,
+      () => document.createElement("vital-cell"),
+      (cell, { sign, size, span }) => {
+        mark(cell, "size", size);
+        cell.style.setProperty("--span", span);
+        const was = cell.dataset.alarmState;
+        cell.show(sign);
+        if (sign.alarmState && was !== sign.alarmState) requestAnimationFrame(() => inStep(cell));
+      },
+    );
+  }
+}
+
+function silenceOf(bed, scene, elapsed, mute) {
+  if (bed.stream_age_ms === null || scene.heardAt === null) return "no data yet";
+  if (!mute && bed.devices.length === 0) return "no device at this bed";
+  const ages = bed.devices.map((device) => device.age_ms).filter((age) => age !== null);
+  if (ages.length > 0) return `no data since ${clockTime(scene.time - Math.min(...ages) - elapsed)}`;
+  return mute ? `no data since ${clockTime(scene.time - (scene.now - scene.heardAt))}` : "no data since the hub started";
+}
+
+const COLUMNS = 60; // of the grid of cells; fine enough for any share
+const FULL_ROW = 4.3; // in widths of a plain number
+
+const WEIGHTS = { nibp: 1.8, abp: 1.8, temp: 1.2, temp_core: 1.2, temp_skin: 1.2 };
+
+const weight = (sign) => WEIGHTS[sign.name] ?? 1;
+const sum = (signs) => signs.reduce((total, sign) => total + weight(sign), 0);
+
+// The smaller signs, broken into rows of about the same weight.
+function rows(signs) {
+  const count = Math.ceil(sum(signs) / FULL_ROW);
+  const lines = [];
+  let rest = signs;
+  for (let left = count; left > 0; left -= 1) {
+    const share = sum(rest) / left;
+    let taken = 1;
+    while (taken < rest.length - (left - 1) && sum(rest.slice(0, taken)) + weight(rest[taken]) / 2 <= share) taken += 1;
+    lines.push(left === 1 ? rest : rest.slice(0, taken));
+    rest = rest.slice(taken);
+  }
+  return lines;
+}
+
+// Gives each sign of a row its share of the columns.
+function spread(signs, size) {
+  const total = size === "first" ? signs.length : sum(signs);
+  let used = 0;
+  return signs.map((sign, index) => {
+    const fair = Math.round((COLUMNS * (size === "first" ? 1 : weight(sign))) / total);
+    const span = index === signs.length - 1 ? COLUMNS - used : fair;
+    used += span;
+    return { sign, size, span };
+  });
+}
+
+customElements.define("bed-tile", BedTile);

@@ -1,0 +1,105 @@
+// One vital sign: label, unit, number and its age; or why there is no number.
+
+import { age, make, mark, number, reason, say } from "./words.js";
+
+const AGO = " ago"; // left out where there is no room
+
+export class VitalCell extends HTMLElement {
+  #built = false;
+
+  show(sign) {
+    if (!this.#built) this.#build();
+    mark(this, "parameter", sign.name);
+    mark(this, "state", sign.state);
+    mark(this, "alarm", sign.alarm);
+    mark(this, "alarmState", sign.alarmState);
+    say(this.label, sign.label);
+    say(this.unit, sign.unit);
+    say(this.value, sign.text);
+    say(this.mean, sign.mean);
+    this.mean.hidden = sign.mean === "";
+    const ago = sign.note.endsWith(AGO);
+    say(this.note, ago ? sign.note.slice(0, -AGO.length) : sign.note);
+    this.ago.hidden = !ago;
+    this.style.setProperty("--characters", Math.max(3, width(sign.text)));
+  }
+
+  #build() {
+    this.#built = true;
+    this.label = make("span", "label");
+    this.unit = make("span", "unit");
+    this.value = make("span", "value");
+    this.mean = make("span", "mean");
+    this.note = make("span", "when");
+    this.ago = make("span", "ago", AGO);
+    const name = make("span", "name", this.label, this.unit);
+    this.append(name, make("span", "figure", this.value), make("span", "foot", this.mean, make("span", "age", this.note, this.ago)));
+  }
+}
+
+customElements.define("vital-cell", VitalCell);
+
+// In widths of a digit.
+function width(text) {
+  return [...text].reduce((total, character) => total + ("/.()".includes(character) ? 0.55 : 1), 0);
+}
+
+// A pressure is one sign made of three parameters.
+const FAMILIES = { nibp: "NIBP", abp: "ABP" };
+const ORDER = ["hr", "pr", "spo2", "rr", "nibp", "abp", "temp", "temp_core", "temp_skin", "etco2", "fio2", "cvp", "icp", "pi", "glucose", "weight"];
+
+// The signs of a bed, first the two that are shown large. `elapsed` is since the bed was received.
+export function signs(bed, parameters, elapsed, silent) {
+  const names = new Set(Object.keys(bed.values).map(family));
+  const ordered = [...names].sort((one, other) => place(one) - place(other) || one.localeCompare(other));
+  const rate = ordered.find((name) => name === "hr" || name === "pr");
+  const first = [rate, ordered.find((name) => name === "spo2")].filter(Boolean);
+  const rest = ordered.filter((name) => !first.includes(name));
+  while (first.length < 2 && rest.length > 0) first.push(rest.shift());
+  const one = (name) => ({ ...sign(name, bed, parameters, elapsed, silent), ...alarmOf(name, bed) });
+  return { first: first.map(one), rest: rest.map(one) };
+}
+
+function family(name) {
+  const stem = name.split("_")[0];
+  return stem in FAMILIES ? stem : name;
+}
+
+function place(name) {
+  const index = ORDER.indexOf(name);
+  return index < 0 ? ORDER.length : index;
+}
+
+function alarmOf(name, bed) {
+  const found = bed.alarms.find((alarm) => alarm.kind !== "technical" && alarm.parameter && family(alarm.parameter) === name);
+  return found ? { alarm: found.priority, alarmState: found.state } : {};
+}
+
+function sign(name, bed, parameters, elapsed, silent) {
+  const members = name in FAMILIES ? ["sys", "dia", "mean"].map((part) => `${name}_${part}`) : [name];
+  const main = members.find((member) => member in bed.values);
+  const catalogue = parameters[main] ?? { label: main, unit: "", decimals: 0, stale_s: 15, aperiodic: false };
+  const newest = Math.min(...members.filter((member) => member in bed.values).map((member) => bed.values[member].age_ms));
+  const old = newest + elapsed;
+  const head = { name, label: FAMILIES[name] ?? catalogue.label, unit: catalogue.unit, mean: "" };
+  if (silent) return { ...head, state: "silent", text: "--", note: "" };
+  const values = members.map((member) => bed.values[member]);
+  if (values.every((value) => !value || value.value === null)) {
+    const why = reason(values.find((value) => value?.reason)?.reason ?? "no value");
+    return { ...head, state: "missing", text: "?", note: why };
+  }
+  const stale = old > catalogue.stale_s * 1000 || values.some((value) => value && value.value !== null && !value.fresh);
+  const { text, mean } = figures(values, catalogue.decimals);
+  if (!stale) return { ...head, state: "fresh", text, mean, note: age(old) };
+  if (catalogue.aperiodic) return { ...head, state: "old", text, mean, note: age(old) };
+  return { ...head, state: "stale", text: "--", note: `${text}, ${age(old)}` };
+}
+
+// "72", or "120/80" with "(93)"; a part that is missing shows as "?".
+function figures(values, decimals) {
+  const shown = (value) => (value && value.value !== null ? number(value.value, decimals) : "?");
+  if (values.length === 1) return { text: shown(values[0]), mean: "" };
+  const [systolic, diastolic, mean] = values;
+  if (!systolic && !diastolic) return { text: `(${shown(mean)})`, mean: "" };
+  return { text: `${shown(systolic)}/${shown(diastolic)}`, mean: mean ? `(${shown(mean)})` : "" };
+}

@@ -1,0 +1,96 @@
+// Words and times: what the wire says in short, said to people.
+
+const REASONS = {
+  not_measured: "not measured",
+  out_of_range: "out of range",
+  not_calibrated: "not calibrated",
+  invalid_code: "invalid",
+  device_invalid: "marked invalid",
+  unit_unsupported: "unit not supported",
+  stale: "too old",
+};
+
+const LINKS = {
+  down: "not connected",
+  silent: "no valid data",
+  error: "line error",
+};
+
+export const SHAPES = { high: "▲", medium: "◆", low: "●" };
+export const STARS = { high: "***", medium: "**", low: "*" };
+
+// "sensor_off" → "sensor off"
+export function reason(code) {
+  return REASONS[code] ?? code.replaceAll("_", " ");
+}
+
+// What is wrong with a device's way to us, "" when nothing is.
+export function linkTrouble(device) {
+  if (device.gateway_online === false) return `gateway ${device.gateway} offline`;
+  if (device.gateway_online === null) return `gateway ${device.gateway} not heard`;
+  const word = LINKS[device.link] ?? "";
+  return word ? `${device.device} ${word}` : "";
+}
+
+// "7 s ago", "12 min ago", "3 h ago", "2 d ago"
+export function age(milliseconds) {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 172800) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86400)} d ago`;
+}
+
+export function number(value, decimals) {
+  return value.toFixed(decimals);
+}
+
+const SECONDS = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const MINUTES = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
+
+export const clockTime = (time) => SECONDS.format(time);
+export const minuteTime = (time) => MINUTES.format(time);
+export const zone = (time) => ZONE.formatToParts(time).find((part) => part.type === "timeZoneName")?.value ?? "";
+
+// Sets the text of a node, only when it differs: screen readers and the layout are left in peace.
+export function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// Sets or removes a data attribute, only when it differs.
+export function mark(node, name, value) {
+  if (value === undefined || value === null || value === "") {
+    if (name in node.dataset) delete node.dataset[name];
+  } else if (node.dataset[name] !== String(value)) {
+    node.dataset[name] = value;
+  }
+}
+
+// An element with a class and children.
+export function make(tag, name = "", ...children) {
+  const node = document.createElement(tag);
+  if (name) node.className = name;
+  node.append(...children);
+  return node;
+}
+
+// Makes the children of `parent` those of `items`, keeping the nodes of items that stay: focus survives.
+export function keep(parent, items, keyOf, create, update) {
+  const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));
+  let place = parent.firstElementChild;
+  for (const item of items) {
+    const key = keyOf(item);
+    let node = old.get(key);
+    if (node) {
+      old.delete(key);
+    } else {
+      node = create(item);
+      node.dataset.key = key;
+    }
+    if (node === place) place = place.nextElementSibling;
+    else parent.insertBefore(node, place);
+    update(node, item);
+  }
+  for (const node of old.values()) node.remove();
+}
