@@ -26,9 +26,12 @@ from chassis.tasks import backoff
 log = logging.getLogger(__name__)
 
 WINDOW = 20  # QoS 1 messages in flight inside paho
-CONNACK_TIMEOUT_S = 10.0
+CONNACK_TIMEOUT_S = 5.0
+UNANSWERED_LIMIT = 2  # so many attempts without an answer, and the other MQTT version is tried
+SHORT_S = 5.0  # a connection that ended sooner was short
+SHORT_LIMIT = 3  # so many short ones in a row: somebody else has our id
 QUIET_LIMIT_S = 45.0  # connected, yet nothing came back for so long: the client is rebuilt
-PERSISTENT_REFUSALS_S = 5.0  # first wait after a refusal that a quick retry cannot cure
+FIRST_LONG_WAIT_S = 3.0  # after a refusal that a quick retry cannot cure
 TAKEN_OVER = 0x8E  # MQTT 5 reason: another client has our id
 _UNSUPPORTED_VERSION = {0x01, 0x84}
 _REFUSED_FOR_LONG = {0x85, 0x86, 0x87, 0x8A, 0x8C}  # bad id, bad login, not authorised, banned, bad method
@@ -101,6 +104,7 @@ class PahoSession:
         self._version: Version = "3.1.1" if address.protocol == "3.1.1" else "5"
         self._live: _Client | None = None
         self._stopping = False
+        self._short = 0  # short connections in a row
 
     @property
     def is_connected(self) -> bool:
@@ -118,19 +122,20 @@ class PahoSession:
 
     async def run(self) -> None:
         """Connect, stay connected, and connect again, until `stop`."""
-        waits, wary = backoff(0.3, 15.0), backoff(PERSISTENT_REFUSALS_S, 120.0)
-        complained = ""
+        waits, wary = backoff(0.3, 5.0), backoff(FIRST_LONG_WAIT_S, 60.0)
+        complained, unanswered = "", 0
         while True:
             end = await self._connection()
             if self._stopping:
                 return
-            if end.established:
-                waits, complained = backoff(0.3, 15.0), ""
-                if not end.lasting:
-                    wary = backoff(PERSISTENT_REFUSALS_S, 120.0)
-            elif end.other_version and self._address.protocol == "auto":
+            unanswered = unanswered + 1 if end.unanswered else 0
+            self._short = self._short + 1 if end.short else 0
+            if end.established and not end.short:
+                waits, wary, complained = backoff(0.3, 5.0), backoff(FIRST_LONG_WAIT_S, 60.0), ""
+            if self._address.protocol == "auto" and (end.wrong_version or unanswered >= UNANSWERED_LIMIT):
                 self._version = "3.1.1" if self._version == "5" else "5"
-                if end.at_once:
+                unanswered = 0
+                if end.wrong_version:
                     continue
             if end.text != complained:
                 log.warning("broker %s:%d: %s", self._address.host, self._address.port, end.text)
@@ -152,7 +157,7 @@ class PahoSession:
 
     async def _connection(self) -> _End:
         """One connection from dialling to its end."""
-        live = self._live = _Client(self._address, self._version, self._will(), self._listener)
+        live = self._live = _Client(self._address, self._version, self._will(), self._listener, self._short)
         try:
             return await live.serve()
         finally:
@@ -167,15 +172,20 @@ class _End:
     text: str
     established: bool = False
     lasting: bool = False  # trying again soon will not help
-    other_version: bool = False  # the other MQTT version may be welcome
-    at_once: bool = False
+    short: bool = False  # it was established, but not for long
+    unanswered: bool = False  # nobody answered our CONNECT
+    wrong_version: bool = False  # the broker knows another MQTT version
 
 
 class _Client:
     """One paho client for one connection."""
 
-    def __init__(self, address: Address, version: Version, will: Message, listener: SessionListener) -> None:
+    def __init__(
+        self, address: Address, version: Version, will: Message, listener: SessionListener, short_before: int
+    ) -> None:
         self.connected = False
+        self._short_before = short_before
+        self._connected_at = 0.0
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[_End] = self._loop.create_future()
         self._address = address
@@ -214,7 +224,7 @@ class _Client:
                 return self.ended.result()
             now = self._loop.time()
             if not self.connected and now - dialled > CONNACK_TIMEOUT_S:
-                self._end(_End(text="no answer to CONNECT", other_version=True))
+                self._end(_End(text="no answer to CONNECT", unanswered=True))
             elif self.connected and now - self._heard_at > QUIET_LIMIT_S:
                 self._end(_End(text=f"connected, but silent for {QUIET_LIMIT_S:.0f} s", established=True))
 
@@ -286,16 +296,11 @@ class _Client:
             return
         self._heard_at = self._loop.time()
         if code != 0:
-            unsupported = code in _UNSUPPORTED_VERSION
-            self._end(
-                _End(
-                    text=f"the broker refuses us: {text}",
-                    lasting=code in _REFUSED_FOR_LONG,
-                    other_version=unsupported,
-                    at_once=unsupported,
-                )
-            )
+            wrong_version = code in _UNSUPPORTED_VERSION
+            text = f"the broker refuses us: {text}"
+            self._end(_End(text=text, lasting=code in _REFUSED_FOR_LONG, wrong_version=wrong_version))
             return
+        self._connected_at = self._heard_at
         self.connected = True
         log.info("connected to %s:%d with MQTT %s", self._address.host, self._address.port, self._version)
         self._listener.connected(
@@ -308,12 +313,19 @@ class _Client:
 
     def _disconnected(self, code: int, text: str, by_broker: bool) -> None:
         if not self.connected:
-            self._end(_End(text="the broker closed the connection before its answer", other_version=True))
-        elif code == TAKEN_OVER and by_broker:
-            end = "identity_conflict: another client logged in under our id"
-            self._end(_End(text=end, established=True, lasting=True))
-        else:
-            self._end(_End(text=f"connection lost: {text}", established=True))
+            self._end(_End(text="the broker closed the connection before its answer", unanswered=True))
+            return
+        short = self._loop.time() - self._connected_at < SHORT_S
+        text, lasting = f"connection lost: {text}", False
+        if code == TAKEN_OVER and by_broker:
+            text, lasting = "identity_conflict: another client logged in under our id", True
+        elif short and self._short_before + 1 >= SHORT_LIMIT:
+            # mosquitto 2.0.11 closes the older of two connections with one id without saying why.
+            text = (
+                "identity_conflict: each connection is closed within seconds, most likely by another client with our id"
+            )
+            lasting = True
+        self._end(_End(text=text, established=True, short=short, lasting=lasting))
 
     def _acknowledged(self, token: int, failure: str) -> None:
         self._heard_at = self._loop.time()

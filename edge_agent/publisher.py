@@ -28,7 +28,7 @@ HEAD_BYTES = 256  # topic, properties and envelope, where the broker limits the 
 FORGET_S = 5.0  # receipted rows are deleted together, to spare the card
 IDLE_S = 1.0
 RETAINED_MS = 2_000  # a hub status this soon after connecting is the retained one: nothing has changed
-CONFLICT_MS = 600_000  # how long the status tells of another client with our id
+CONFLICT_MS = 120_000  # how long the status tells of another client with our id
 EPOCH_CHANGE_S = 60.0  # at most one new epoch in this time, whatever a receipt says
 
 

@@ -20,14 +20,14 @@ def talk(line, numbers, pause_s=0.01):
         time.sleep(pause_s)
 
 
-def sync(line, small_hub, until):
+def sync(line, small_hub, until, seconds=10):
     """The first line after opening is dropped as half a line: talk until something arrives."""
 
     def arrived():
         line.say_json(hr=50)
         return small_hub.rows
 
-    until(arrived, step_s=0.2)
+    until(arrived, seconds, step_s=0.2)
 
 
 def everything_arrived(agent, hub):
@@ -254,7 +254,7 @@ def old_broker(new_broker):
 def test_a_broker_that_knows_only_3_1_1_is_good_enough(old_broker, line, new_agent, new_small_hub, until):
     hub = new_small_hub(old_broker, protocol=mqtt.MQTTv311)
     agent = new_agent(old_broker).start()
-    sync(line, hub, until)
+    sync(line, hub, until, 30)
     talk(line, range(60, 80))
     until(lambda: everything_arrived(agent, hub) and agent.accepted() > 15, 20)
     assert "with MQTT 3.1.1" in agent.said()
@@ -270,7 +270,7 @@ def test_another_client_with_our_id_is_an_identity_conflict(small_hub, broker, n
     until(lambda: "identity_conflict" in agent.said())
     rival.disconnect()
     rival.loop_stop()
-    until(lambda: small_hub.statuses[-1].online and "identity_conflict" in small_hub.statuses[-1].reason, 15)
+    until(lambda: small_hub.statuses[-1].online and "identity_conflict" in small_hub.statuses[-1].reason, 20)
 
 
 def test_the_status_is_retained(broker, new_agent, until):
