@@ -159,7 +159,7 @@ def save(case: Case, bed: BedState) -> bytes:
         SavedSource(
             source.name,
             # Only a rule about silence may remember it: a hub that was down has heard nobody.
-            source.heard if rule.silences and source.heard >= 0 else None,
+            bed.last_heard(source) if rule.silences else None,
             {name: source.values[name] for name in sorted(rule.inputs) if name in source.values},
             {name: source.seen[name] for name in sorted(rule.inputs) if name in source.seen},
         )

@@ -1,5 +1,7 @@
 """A bed with rules, told second by second what its devices send."""
 
+import functools
+
 import pytest
 
 from rules.documents import read_rules
@@ -13,11 +15,16 @@ START = 1_700_000_000_000
 HEAD = "format: 1\nid: test-set\ntitle: Test\nprovenance: made up\n"
 
 
+@functools.cache
+def _read(rules: str):
+    return read_rules(HEAD + rules, "test.yaml")
+
+
 class Ward:
     """One bed on simulated time. Events are kept as (seconds, change, rule)."""
 
     def __init__(self, rules: str, sources=("gw/a",), beds=()) -> None:
-        self.sets = [read_rules(HEAD + rules, "test.yaml")]
+        self.sets = [_read(rules)]
         self.beds = [Bed(BED, tuple(sources)), *beds]
         self.engine = Engine(self.sets, self.beds)
         self.now = START

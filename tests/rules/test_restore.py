@@ -1,0 +1,140 @@
+"""Restarts: whatever is saved in the middle of a story, the rest of it goes as if nothing had happened."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.documents import read_rules
+from rules.engine import Bed
+from vitals.identity import BedKey
+
+RULES = """
+limits:
+  - {id: spo2-low, parameter: spo2, low: 90, priority: medium, for: 5s, hysteresis: 2, off_delay: 3s, message: Low}
+  - {id: desaturation, parameter: spo2, low: 85, priority: high, for: 2s, hysteresis: 2, off_delay: 2s, message: Desat}
+  - {id: rate-high, parameter: hr, fallback: pr, high: 120, priority: high, for: 3s, hysteresis: 5, message: Rate}
+conditions:
+  - {id: index, kind: physiological, priority: medium, when: hr / spo2 > 1, for: 2s, off_delay: 1s, message: Index}
+"""
+SPO2 = RULES.split("  - {id: desat")[0]
+HEAD = "format: 1\nid: test-set\ntitle: Test\nprovenance: made up\n"
+
+VALUES = st.fixed_dictionaries(
+    {},
+    optional={
+        "spo2": st.sampled_from([80.0, 84.0, 86.0, 88.0, 91.0, 97.0, None]),
+        "hr": st.sampled_from([70.0, 118.0, 130.0, None]),
+        "pr": st.sampled_from([70.0, 130.0]),
+    },
+)
+STEP = st.tuples(VALUES, st.sampled_from(["", "", "", "acknowledge", "reset", "silence"]))
+
+
+def play(ward, steps, restarts=()):
+    for number, (sent, act) in enumerate(steps):
+        if number in restarts:
+            ward.restart()
+        if act != "silence":
+            values = {name: value for name, value in sent.items() if value is not None}
+            missing = {name: "searching" for name, value in sent.items() if value is None}
+            ward.send(values=values, missing=missing)
+        if act in ("acknowledge", "reset"):
+            for alarm in ward.engine.alarms():
+                if (act == "reset") == (alarm.state == "latched") and alarm.state != "acknowledged":
+                    getattr(ward, act)(alarm.id)
+        ward.wait(1, tick_ms=500)
+    return ward.events
+
+
+@given(steps=st.lists(STEP, max_size=40), restarts=st.sets(st.integers(0, 39), max_size=3))
+@settings(max_examples=300, deadline=None)
+def test_a_restart_anywhere_changes_no_later_event(new_ward, steps, restarts):
+    complete = [({"spo2": 97.0, "hr": 70.0, "pr": 70.0} | sent, act) for sent, act in steps]
+    assert play(new_ward(RULES), complete, restarts) == play(new_ward(RULES), complete)
+
+
+def test_a_running_delay_goes_on_over_a_restart(new_ward):
+    ward = new_ward(SPO2)
+    ward.each_second(3, values={"spo2": 80.0})
+    ward.restart(down_s=1)
+    ward.each_second(3, values={"spo2": 80.0})
+    assert ward.told == [(5.0, "raised", "spo2-low")]
+
+
+def test_a_delay_begins_anew_if_the_hub_was_away_longer_than_a_value_is_fresh(new_ward):
+    ward = new_ward(SPO2)
+    ward.each_second(3, values={"spo2": 80.0})
+    ward.restart(down_s=60)
+    ward.each_second(8, values={"spo2": 80.0})
+    assert ward.told == [(68.0, "raised", "spo2-low")]
+
+
+def test_an_alarm_is_not_announced_again_and_keeps_who_acknowledged_it(new_ward):
+    ward = new_ward(SPO2)
+    ward.each_second(6, values={"spo2": 80.0})
+    ward.acknowledge(by="nurse kim")
+    before = ward.alarm
+    ward.restart(down_s=3_600)
+    assert ward.alarm == before
+    ward.each_second(10, values={"spo2": 80.0})
+    assert len(ward.events) == 2
+    ward.each_second(4, values={"spo2": 97.0})
+    assert (ward.told[-1][1], ward.events[-1].alarm.rev) == ("cleared", 3)
+
+
+def test_the_first_device_to_speak_does_not_clear_what_another_one_raised(new_ward):
+    ward = new_ward(SPO2.replace("off_delay: 3s", "off_delay: 0s"), sources=("gw/a", "gw/b"))
+    for _ in range(6):
+        ward.send(values={"spo2": 97.0}, source="gw/a")
+        ward.send(values={"spo2": 80.0}, source="gw/b")
+        ward.wait(1)
+    ward.restart(down_s=60)
+    ward.send(values={"spo2": 97.0}, source="gw/a")
+    ward.wait(1)
+    assert [change for _, change, _ in ward.told] == ["raised"]
+    ward.send(values={"spo2": 97.0}, source="gw/b")
+    assert [change for _, change, _ in ward.told] == ["raised", "cleared"]
+
+
+SILENT = "conditions: [{id: silent, kind: technical, priority: medium, when: silent(15s), for: 0s, message: Silent}]\n"
+
+
+def test_a_device_that_was_silent_before_a_restart_is_still_silent(new_ward):
+    ward = new_ward(SILENT)
+    ward.wait(20)
+    ward.restart(down_s=5)
+    ward.wait(30)
+    assert [change for _, change, _ in ward.told] == ["raised"]
+    ward.send(values={"hr": 70.0})
+    assert [change for _, change, _ in ward.told] == ["raised", "cleared"]
+
+
+def test_a_hub_that_was_away_blames_no_device_for_it(new_ward):
+    ward = new_ward(SPO2 + SILENT)
+    ward.each_second(3, values={"spo2": 80.0})
+    ward.restart(down_s=600)
+    ward.wait(10)
+    assert ward.told == []
+
+
+def test_an_alarm_of_a_rule_or_bed_no_longer_in_force_is_cleared_with_the_reason(new_ward):
+    others = [read_rules(HEAD + SILENT, "other.yaml")]
+    elsewhere = [Bed(BedKey("south", "1"), ())]
+    for sets, beds in ((others, None), (None, elsewhere)):
+        ward = new_ward(SPO2)
+        ward.each_second(6, values={"spo2": 80.0})
+        ward.restart(sets=sets, beds=beds)
+        assert ward.engine.alarms() == []
+        (event,) = ward.wait(1)
+        assert (event.change, event.reason) == ("cleared", "its rule or bed is no longer in force")
+        assert event.alarm.rev == 2
+        assert [row.body for row in ward.engine.unsaved()] == [None]
+
+
+def test_a_state_that_cannot_be_read_is_dropped_and_the_alarm_comes_again(new_ward):
+    ward = new_ward(SPO2)
+    ward.each_second(6, values={"spo2": 80.0})
+    (row,) = ward.engine.unsaved()
+    ward.kept = {row[:3]: row._replace(body=b'{"state":"asleep"')}
+    ward.restart()
+    ward.each_second(6, values={"spo2": 80.0})
+    assert [change for _, change, _ in ward.told] == ["raised", "raised"]
