@@ -22,7 +22,7 @@ GUIDE = """
     mosquitto_sub -h 127.0.0.1 -p {broker_port} -u {pager} -P '{secret}' -v -t '{alarms}'
   the same without the mosquitto clients:
     wardline topics tail --port {broker_port} --user {pager} --password 'file:{secret_file}' --filter '{alarms}'
-  Acknowledge one (put in its id):
+  Acknowledge one on the board, or so (put in its id):
     mosquitto_pub -h 127.0.0.1 -p {broker_port} -u {pager} -P '{secret}' -t '{command}' \\
       -m '{{"request":"1","alarm":"ID","by":"your name"}}'
 
