@@ -30,7 +30,8 @@ SERVICES: Mapping[str, Mapping[str, Path]] = {
 def write_compose_secrets(root: Path) -> None:
     """Make what is missing in `root`/credentials and copy to each service's folder what it needs.
 
-    What exists is kept, so that a second start changes nothing. Raises StorageError.
+    A secret that exists is kept, also one that somebody put in its place; the broker's files follow the enrolment.
+    Raises StorageError.
     """
     master = root / MASTER
     write_broker_files(master, CLIENTS)
@@ -41,7 +42,9 @@ def write_compose_secrets(root: Path) -> None:
         for service, files in SERVICES.items():
             (root / service).mkdir(mode=0o700, parents=True, exist_ok=True)
             for name, source in files.items():
-                _write_private(root / service / name, (master / source).read_text(encoding="utf-8"))
+                target = root / service / name
+                if source in (PASSWORD_FILE, ACL_FILE) or not target.exists():
+                    _write_private(target, (master / source).read_text(encoding="utf-8"))
     except OSError as error:
         raise StorageError(f"cannot write the secrets below {root}: {error}") from error
 

@@ -15,7 +15,7 @@ from firmware_sim.plan import read_plan
 from hub.settings import HubSettings
 from wardline.cli import _parser, main
 from wardline.compose_secrets import CLIENTS, MASTER, SERVICES, write_compose_secrets
-from wardline.credentials import read_clients
+from wardline.credentials import Client, read_clients, write_broker_files
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -211,6 +211,16 @@ def test_secrets_are_made_once_and_are_private(tmp_path):
     write_compose_secrets(tmp_path)
     assert {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()} == files
     assert set(read_clients(tmp_path / MASTER)) == set(CLIENTS)
+
+
+def test_a_client_enrolled_later_reaches_the_broker_and_a_narrower_token_stays(tmp_path):
+    write_compose_secrets(tmp_path)
+    (tmp_path / "grafana" / "influxdb-token").write_text("may-only-read")
+    write_broker_files(tmp_path / MASTER, [Client("gw-icu-1", "gateway")])
+    write_compose_secrets(tmp_path)
+    assert "gw-icu-1:" in (tmp_path / "mosquitto" / "passwd").read_text()
+    assert "user gw-icu-1" in (tmp_path / "mosquitto" / "acl").read_text()
+    assert (tmp_path / "grafana" / "influxdb-token").read_text() == "may-only-read"
 
 
 def test_two_installations_share_no_secret(tmp_path):
