@@ -68,7 +68,7 @@ def test_a_child_that_ignores_sigterm_is_killed_with_its_own_children(log, said)
 
     family = asyncio.run(story())
     assert len(family) == 2
-    assert all(is_gone(process) for process in family)
+    asyncio.run(until(lambda: all(is_gone(process) for process in family)))
     assert said == []
 
 
