@@ -12,7 +12,7 @@ import contextlib
 import logging
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -31,12 +31,15 @@ UNANSWERED_LIMIT = 2  # so many attempts without an answer, and the other MQTT v
 SHORT_S = 5.0  # a connection that ended sooner was short
 SHORT_LIMIT = 3  # so many short ones in a row: somebody else has our id
 QUIET_LIMIT_S = 45.0  # connected, yet nothing came back for so long: the client is rebuilt
-FIRST_LONG_WAIT_S = 3.0  # after a refusal that a quick retry cannot cure
+QUICK_WAITS_S = (0.3, 5.0)
+RIVAL_WAITS_S = (1.5, 10.0)  # connections closed within seconds: leave the other side some peace
+LONG_WAITS_S = (3.0, 60.0)  # refusals that a quick retry cannot cure
 TAKEN_OVER = 0x8E  # MQTT 5 reason: another client has our id
 _UNSUPPORTED_VERSION = {0x01, 0x84}
 _REFUSED_FOR_LONG = {0x85, 0x86, 0x87, 0x8A, 0x8C}  # bad id, bad login, not authorised, banned, bad method
 
 Version = Literal["5", "3.1.1"]
+Wait = Literal["quick", "rival", "long"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +125,7 @@ class PahoSession:
 
     async def run(self) -> None:
         """Connect, stay connected, and connect again, until `stop`."""
-        waits, wary = backoff(0.3, 5.0), backoff(FIRST_LONG_WAIT_S, 60.0)
+        waits = _fresh_waits()
         complained, unanswered = "", 0
         while True:
             end = await self._connection()
@@ -131,7 +134,7 @@ class PahoSession:
             unanswered = unanswered + 1 if end.unanswered else 0
             self._short = self._short + 1 if end.short else 0
             if end.established and not end.short:
-                waits, wary, complained = backoff(0.3, 5.0), backoff(FIRST_LONG_WAIT_S, 60.0), ""
+                waits, complained = _fresh_waits(), ""
             if self._address.protocol == "auto" and (end.wrong_version or unanswered >= UNANSWERED_LIMIT):
                 self._version = "3.1.1" if self._version == "5" else "5"
                 unanswered = 0
@@ -140,7 +143,7 @@ class PahoSession:
             if end.text != complained:
                 log.warning("broker %s:%d: %s", self._address.host, self._address.port, end.text)
                 complained = end.text
-            await asyncio.sleep(next(wary if end.lasting else waits))
+            await asyncio.sleep(next(waits[end.wait]))
 
     async def stop(self, farewell: Message | None = None, timeout_s: float = 1.0) -> None:
         """Publish `farewell`, wait for its acknowledgement at most `timeout_s`, and disconnect in order."""
@@ -165,13 +168,17 @@ class PahoSession:
             live.abandon()
 
 
+def _fresh_waits() -> dict[Wait, Iterator[float]]:
+    return {"quick": backoff(*QUICK_WAITS_S), "rival": backoff(*RIVAL_WAITS_S), "long": backoff(*LONG_WAITS_S)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _End:
     """How a connection ended."""
 
     text: str
     established: bool = False
-    lasting: bool = False  # trying again soon will not help
+    wait: Wait = "quick"  # how soon to try again
     short: bool = False  # it was established, but not for long
     unanswered: bool = False  # nobody answered our CONNECT
     wrong_version: bool = False  # the broker knows another MQTT version
@@ -298,7 +305,8 @@ class _Client:
         if code != 0:
             wrong_version = code in _UNSUPPORTED_VERSION
             text = f"the broker refuses us: {text}"
-            self._end(_End(text=text, lasting=code in _REFUSED_FOR_LONG, wrong_version=wrong_version))
+            wait: Wait = "long" if code in _REFUSED_FOR_LONG else "quick"
+            self._end(_End(text=text, wait=wait, wrong_version=wrong_version))
             return
         self._connected_at = self._heard_at
         self.connected = True
@@ -316,16 +324,17 @@ class _Client:
             self._end(_End(text="the broker closed the connection before its answer", unanswered=True))
             return
         short = self._loop.time() - self._connected_at < SHORT_S
-        text, lasting = f"connection lost: {text}", False
+        wait: Wait = "quick"
+        text = f"connection lost: {text}"
         if code == TAKEN_OVER and by_broker:
-            text, lasting = "identity_conflict: another client logged in under our id", True
+            text, wait = "identity_conflict: another client logged in under our id", "long"
         elif short and self._short_before + 1 >= SHORT_LIMIT:
             # mosquitto 2.0.11 closes the older of two connections with one id without saying why.
             text = (
                 "identity_conflict: each connection is closed within seconds, most likely by another client with our id"
             )
-            lasting = True
-        self._end(_End(text=text, established=True, short=short, lasting=lasting))
+            wait = "rival"
+        self._end(_End(text=text, established=True, short=short, wait=wait))
 
     def _acknowledged(self, token: int, failure: str) -> None:
         self._heard_at = self._loop.time()
