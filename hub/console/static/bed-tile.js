@@ -91,14 +91,14 @@ export class BedTile extends HTMLElement {
   #signs({ first, rest }) {
     const lines = rows(rest);
     mark(this.cells, "rows", lines.length);
-    const all = [[first, "first"], ...lines.map((line) => [line, "rest"])].flatMap(([line, size]) => spread(line, size));
+    const all = [first, ...lines].flatMap(spread);
     keep(
       this.cells,
       all,
       ({ sign }) => sign.name,
       () => document.createElement("vital-cell"),
-      (cell, { sign, size, span }) => {
-        mark(cell, "size", size);
+      (cell, { sign, line, span }) => {
+        mark(cell, "line", line);
         cell.style.setProperty("--span", span);
         const was = cell.dataset.alarmState;
         cell.show(sign);
@@ -139,15 +139,15 @@ function rows(signs) {
   return lines;
 }
 
-// Gives each sign of a row its share of the columns.
-function spread(signs, size) {
-  const total = size === "first" ? signs.length : sum(signs);
+// Gives each sign of a row its share of the columns; the signs of row 0 are equals.
+function spread(signs, line) {
+  const share = (sign) => (line === 0 ? 1 : weight(sign));
+  const total = signs.reduce((found, sign) => found + share(sign), 0);
   let used = 0;
   return signs.map((sign, index) => {
-    const fair = Math.round((COLUMNS * (size === "first" ? 1 : weight(sign))) / total);
-    const span = index === signs.length - 1 ? COLUMNS - used : fair;
+    const span = index === signs.length - 1 ? COLUMNS - used : Math.round((COLUMNS * share(sign)) / total);
     used += span;
-    return { sign, size, span };
+    return { sign, line, span };
   });
 }
 

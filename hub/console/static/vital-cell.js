@@ -79,8 +79,8 @@ function sign(name, bed, parameters, elapsed, silent) {
   const members = name in FAMILIES ? ["sys", "dia", "mean"].map((part) => `${name}_${part}`) : [name];
   const main = members.find((member) => member in bed.values);
   const catalogue = parameters[main] ?? { label: main, unit: "", decimals: 0, stale_s: 15, aperiodic: false };
-  const newest = Math.min(...members.filter((member) => member in bed.values).map((member) => bed.values[member].age_ms));
-  const old = newest + elapsed;
+  const oldest = Math.max(...members.filter((member) => member in bed.values).map((member) => bed.values[member].age_ms));
+  const old = oldest + elapsed;
   const head = { name, label: FAMILIES[name] ?? catalogue.label, unit: catalogue.unit, mean: "" };
   if (silent) return { ...head, state: "silent", text: "--", note: "" };
   const values = members.map((member) => bed.values[member]);

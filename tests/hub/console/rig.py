@@ -117,7 +117,9 @@ class FakeHub:
             if self._speaking.is_set():
                 beat += 1
                 self.show()
-                self._client.publish(topics.heartbeat("hub-1"), encode(Heartbeat(hub="hub-1", time=now_ms(), beat=beat)))
+                self._client.publish(
+                    topics.heartbeat("hub-1"), encode(Heartbeat(hub="hub-1", time=now_ms(), beat=beat))
+                )
 
     def silence(self):
         self._speaking.clear()
