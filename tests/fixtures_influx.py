@@ -6,6 +6,7 @@ A conftest imports the fixtures it needs by name.
 import contextlib
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -169,10 +170,12 @@ def wait_for(condition, what: str, timeout_s: float = START_TIMEOUT_S):
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port nobody listens on, below the ephemeral range so that no client takes it meanwhile."""
+    for port in random.sample(range(20_000, 32_000), 200):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port between 20000 and 32000")
 
 
 def find_binary(name: str, package: str) -> str:

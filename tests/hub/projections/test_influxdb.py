@@ -247,6 +247,28 @@ def test_it_stops_within_a_second_in_the_middle_of_a_hanging_request(ward, setti
     assert _position(tmp_path) == 0
 
 
+def test_the_process_ends_soon_after_sigterm_although_the_store_hangs(ward, settings_for, tmp_path):
+    ward.add(5)
+    with Hanging() as server:
+        settings_for(server.url)
+        (tmp_path / "hub.yaml").write_text(
+            f"hub: hub-1\nwards: [{{id: icu, beds: [{{id: '7'}}]}}]\n"
+            f"projections: {{influxdb: {{url: '{server.url}', token: 'file:token', timeout: 60s}}}}\n"
+        )
+        command = ["-m", "wardline", "hub", "run", "--config", str(tmp_path / "hub.yaml"), "--part", "projections"]
+        process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        try:
+            wait_for(lambda: server.visitors, "a request")
+            process.terminate()
+            _, said = process.communicate(timeout=5)
+        finally:
+            process.kill()
+            process.wait()
+    assert process.returncode == 0
+    assert "nothing is lost" in said
+    assert "Traceback" not in said
+
+
 def test_a_journal_that_does_not_exist_yet_is_waited_for(
     settings_for, project, influx_server, new_database, tmp_path, request
 ):
