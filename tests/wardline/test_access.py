@@ -29,7 +29,6 @@ TABLE = {
     "result/pager/acknowledge": ([HUB], [PAGER]),
     "hub/hub/heartbeat": ([HUB], [CONSOLE, PAGER]),
     "hub/hub/status": ([HUB], [GATEWAY_A, GATEWAY_B, CONSOLE, PAGER]),
-    "hub/hub/status": ([HUB], [GATEWAY_A, GATEWAY_B, CONSOLE, PAGER]),
     "somewhere/else": ([], []),
 }
 TOPICS = {f"wardline/v1/{topic}": cell for topic, cell in TABLE.items()}
