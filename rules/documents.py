@@ -125,6 +125,8 @@ def read_rules(text: str, file: str) -> RuleSet:
     except DocumentError as error:
         problems.update(error.problems)
         limits, conditions = _readable(document, "limits", Limit), _readable(document, "conditions", Condition)
+    if rule_set is not None and not rule_set.rules:
+        problems.add(Problem(file, 1, "there is neither a limit nor a condition: this set would watch over nothing"))
     for path, text_ in _check(limits, conditions):
         problems.add(Problem(file, document.line(path), f"{'.'.join(str(part) for part in path)}: {text_}"))
     if problems:

@@ -30,6 +30,7 @@ class Ward:
         self.now = START
         self.seq = 0
         self.events = []
+        self.kept = {}
 
     def send(self, values=None, missing=None, states=(), source="gw/a", bed=BED, **fields):
         self.seq += 1
@@ -55,6 +56,7 @@ class Ward:
     def each_second(self, seconds, **sent):
         for _ in range(seconds):
             self.send(**sent)
+            self.commit()
             self.wait(1)
 
     def acknowledge(self, alarm_id=None, by="nurse", reason=""):
@@ -63,14 +65,16 @@ class Ward:
     def reset(self, alarm_id=None, by="nurse", reason=""):
         return self._keep(self.engine.reset(alarm_id or self.alarm.id, by, reason, self.now))
 
+    def commit(self):
+        """Save what changed, as the hub does many times a second."""
+        self.kept |= {row[:3]: row for row in self.engine.unsaved()}
+
     def restart(self, down_s=0.0, sets=None, beds=None):
         """Save all there is, and go on in a new engine."""
-        saved = self.__dict__.setdefault("kept", {})
-        for row in self.engine.unsaved():
-            saved[row[:3]] = row
+        self.commit()
         self.now += round(down_s * 1_000)
         self.engine = Engine(sets or self.sets, beds or self.beds)
-        self.engine.restore([row for row in saved.values() if row.body is not None], self.now)
+        self.engine.restore([row for row in self.kept.values() if row.body is not None], self.now)
 
     @property
     def alarm(self):

@@ -3,6 +3,8 @@
 import itertools
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rules.expressions import MAX_DEPTH, ExpressionError, parse
 
@@ -149,3 +151,29 @@ def test_an_expression_knows_what_it_depends_on():
     assert expression.absences == (("spo2", 20_000),)
     assert expression.silences == (15_000,)
     assert expression.flags
+
+
+WORDS = (
+    "hr spo2 nibp_sys and or not ( ) + - * / < <= > >= == != , 0 1 20s absent( flag( silent( lead_off apnea 2.5".split()
+)
+
+
+@given(words=st.lists(st.sampled_from(WORDS), max_size=25), hr=st.none() | st.floats(0, 350), silent=st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_any_row_of_words_is_an_answer_or_a_mistake_at_a_column(words, hr, silent):
+    text = " ".join(words)
+    try:
+        expression = parse(text)
+    except ExpressionError as error:
+        assert 1 <= error.column <= len(text) + 1
+    else:
+        assert expression.evaluate(Bedside(values={"hr": hr}, silent=silent)) in (True, False, None)
+
+
+@given(text=st.text(max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_an_expression_or_a_mistake(text):
+    try:
+        parse(text)
+    except ExpressionError as error:
+        assert str(error).startswith("column ")

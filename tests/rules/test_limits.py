@@ -113,6 +113,23 @@ def test_an_off_delay_does_not_end_on_missing_values(new_ward):
     assert [change for _, change, _ in ward.told] == ["raised", "cleared"]
 
 
+def test_a_value_back_inside_the_hysteresis_begins_the_off_delay_anew(new_ward):
+    ward = new_ward(SPO2)
+    ward.each_second(6, values={"spo2": 80.0})
+    for _ in range(3):
+        ward.each_second(2, values={"spo2": 92.0})
+        ward.each_second(1, values={"spo2": 91.0})
+    assert [change for _, change, _ in ward.told] == ["raised"]
+
+
+def test_a_delay_whose_value_is_gone_is_given_up(new_ward):
+    ward = new_ward(SPO2.replace("for: 5s", "for: 30s"))
+    ward.each_second(1, values={"spo2": 80.0})
+    assert [row.body is None for row in ward.kept.values()] == [False]
+    ward.each_second(40, missing={"spo2": "sensor_off"})
+    assert [row.body is None for row in ward.kept.values()] == [True]
+
+
 def test_not_a_number_is_no_value(new_ward):
     ward = new_ward(SPO2)
     ward.each_second(4, values={"spo2": 80.0})

@@ -41,6 +41,7 @@ def play(ward, steps, restarts=()):
             for alarm in ward.engine.alarms():
                 if (act == "reset") == (alarm.state == "latched") and alarm.state != "acknowledged":
                     getattr(ward, act)(alarm.id)
+        ward.commit()
         ward.wait(1, tick_ms=500)
     return ward.events
 
@@ -58,6 +59,14 @@ def test_a_running_delay_goes_on_over_a_restart(new_ward):
     ward.restart(down_s=1)
     ward.each_second(3, values={"spo2": 80.0})
     assert ward.told == [(5.0, "raised", "spo2-low")]
+
+
+def test_a_long_delay_goes_on_since_each_of_its_samples_is_saved(new_ward):
+    ward = new_ward(SPO2.replace("for: 5s", "for: 30s"))
+    ward.each_second(20, values={"spo2": 80.0})
+    ward.restart(down_s=1)
+    ward.each_second(12, values={"spo2": 80.0})
+    assert ward.told == [(30.0, "raised", "spo2-low")]
 
 
 def test_a_delay_begins_anew_if_the_hub_was_away_longer_than_a_value_is_fresh(new_ward):
@@ -133,8 +142,8 @@ def test_an_alarm_of_a_rule_or_bed_no_longer_in_force_is_cleared_with_the_reason
 def test_a_state_that_cannot_be_read_is_dropped_and_the_alarm_comes_again(new_ward):
     ward = new_ward(SPO2)
     ward.each_second(6, values={"spo2": 80.0})
-    (row,) = ward.engine.unsaved()
-    ward.kept = {row[:3]: row._replace(body=b'{"state":"asleep"')}
+    ward.commit()
+    ward.kept = {key: row._replace(body=b'{"state":"asleep"') for key, row in ward.kept.items()}
     ward.restart()
     ward.each_second(6, values={"spo2": 80.0})
     assert [change for _, change, _ in ward.told] == ["raised", "raised"]
