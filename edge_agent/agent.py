@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 STATUS_S = 5.0
 SALVAGE_NOTICE_MS = 24 * 3_600_000  # how long the status tells of a spool that was damaged
 FULL_NOTICE_MS = 600_000
+HUB_OFFSET_MS = 2_000  # the clocks of gateway and hub differ by more: people should look
 
 
 def run_agent(loaded: LoadedSettings, stop_event: Callable[[], asyncio.Event]) -> None:
@@ -225,6 +226,12 @@ class Agent:
             reasons.append(f"spool_error: {self.recorder.trouble}")
         if now < self._full_until:
             reasons.append(f"spool_full: {spool.pruned} records pruned so far")
+        lost = self.recorder.lost.total()
+        if lost:
+            reasons.append(f"{lost} records lost: " + ", ".join(sorted(+self.recorder.lost)))
+        offset = self.publisher.hub_offset_ms
+        if offset is not None and abs(offset) > HUB_OFFSET_MS:
+            reasons.append(f"clock: the hub's is {offset / 1_000:+.0f} s from ours")
         if spool.note and now - self._opened_at < SALVAGE_NOTICE_MS:
             reasons.append(spool.note)
         if self._settings.spool.forget_on == "puback":
