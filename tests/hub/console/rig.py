@@ -233,7 +233,7 @@ class ConsoleProcess:
         self.log = folder / "console.log"
         self.process = None
 
-    def start(self):
+    def launch(self):
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "wardline", "hub", "run", "--part", "console", "--config", str(self.config)],
@@ -242,6 +242,10 @@ class ConsoleProcess:
                 stderr=log,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
+
+    def start(self):
+        """Launch it and wait until it answers."""
+        self.launch()
         until(self._answers, within=15, what="the console does not answer")
 
     def _answers(self):
