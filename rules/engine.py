@@ -108,6 +108,8 @@ class Engine:
                 continue
             del bed.armed[number]
             self._wake(bed, number, due, now, events)
+        if len(events) > 1:
+            events.sort(key=_telling)  # the plan's own order depends on the past, which a restart forgets
         return events
 
     def acknowledge(self, alarm_id: str, by: str, reason: str, now: int) -> list[AlarmEvent]:
@@ -296,7 +298,10 @@ class Engine:
         self._take(bed, number, case, cause, None, now, events)
         if case.state is State.ACKNOWLEDGED:
             case.since, case.known = since, known  # an off-delay that runs is not a person's to stop
-        return [msgspec.structs.replace(event, by=by, reason=reason) for event in events]
+        else:
+            self._judge(bed, number, now, now, events)  # a condition that has come back begins its next alarm
+        self._arm(bed, number, now)
+        return [msgspec.structs.replace(events[0], by=by, reason=reason), *events[1:]]
 
     def _withdraw(self, now: int) -> list[AlarmEvent]:
         withdrawn, self._withdrawn = self._withdrawn, []
@@ -352,6 +357,12 @@ def _by_parameter(lists: Iterable[Iterable[str]]) -> dict[str, list[int]]:
         for parameter in parameters:
             numbers.setdefault(parameter, []).append(number)
     return numbers
+
+
+def _telling(event: AlarmEvent) -> tuple[int, str, str, str]:
+    """The most urgent first, then by place and rule; a stable sort keeps one alarm's own order."""
+    alarm = event.alarm
+    return -PRIORITY_RANK[alarm.priority], alarm.ward, alarm.bed, alarm.rule
 
 
 def _urgency(alarm: Alarm) -> tuple[int, int, bool, int, str]:

@@ -77,6 +77,18 @@ def test_a_command_for_an_alarm_nobody_knows_is_refused(new_ward):
             command("0123456789abcdef")
 
 
+def test_only_the_change_a_person_caused_carries_their_name(new_ward):
+    ward = new_ward(RULES.replace("latching: false", "latching: true, off_delay: 0s"))
+    ward.send(values={"hr": 30.0})
+    ward.wait(1)
+    ward.send(values={"hr": 80.0})
+    ward.wait(1)
+    (event,) = ward.reset(by="nurse kim")
+    assert (event.change, event.by) == ("reset", "nurse kim")
+    ward.send(values={"hr": 30.0})
+    assert [(event.change, event.by) for event in ward.events[-2:]] == [("reset", "nurse kim"), ("raised", "")]
+
+
 def test_two_sets_with_the_same_rule_are_refused():
     adult = read_set("adult-ward")
     with pytest.raises(UsageError, match="rule heart-rate-low is in set adult-ward and again"):

@@ -249,6 +249,16 @@ def test_a_latched_alarm_is_ended_by_reset_or_acknowledgement(new_ward):
         assert ward.engine.alarms() == []
 
 
+def test_resetting_a_latched_alarm_whose_condition_is_back_begins_the_next_one_at_once(new_ward):
+    ward = new_ward(DESAT)
+    ward.each_second(6, values={"spo2": 80.0})
+    ward.each_second(5, values={"spo2": 99.0})
+    ward.send(values={"spo2": 80.0})
+    ward.reset()
+    ward.wait(6)
+    assert ward.told[-2:] == [(11.0, "reset", "spo2-low"), (16.0, "raised", "spo2-low")]
+
+
 def test_an_active_alarm_cannot_be_reset(new_ward):
     ward = new_ward(DESAT)
     ward.each_second(6, values={"spo2": 80.0})
