@@ -15,6 +15,8 @@ class Thinner:
 
     def keep(self, observation: Observation, now: int) -> bool:
         """Whether to keep `observation`, heard at steady time `now`."""
+        if observation.aperiodic:
+            return True
         shape = (frozenset(observation.values), tuple(sorted(observation.missing.items())), observation.flags)
         due = self._kept_at is None or now - self._kept_at >= self._interval
         if not due and shape == self._kept:

@@ -34,6 +34,9 @@ class Observation:
     `values` and `missing` are keyed by parameter name (vitals.parameters) and never share a key.
     `flags` are device states (vitals.vocabulary.DEVICE_STATES), sorted. `device` holds raw fields of the
     protocol that are no vital sign; they are shown by `wardline decode`, never published.
+
+    An `aperiodic` observation is a single measurement with its own time (cuff pressure, spot check): it was made
+    `age_ms` before it was heard and is published once. `device_time` is the monitor's own clock, without zone.
     """
 
     values: Mapping[str, float] = field(default_factory=dict)
@@ -41,6 +44,9 @@ class Observation:
     flags: tuple[str, ...] = ()
     waves: Mapping[str, Wave] = field(default_factory=dict)
     device: Mapping[str, object] = field(default_factory=dict)
+    aperiodic: bool = False
+    age_ms: int = 0
+    device_time: str | None = None
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

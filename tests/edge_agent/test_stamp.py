@@ -114,3 +114,18 @@ def test_a_change_of_what_is_missing_is_kept_at_once(change):
     assert thinner.keep(change, 1)
     assert thinner.keep(Observation(values={"hr": 72}), 2)
     assert not thinner.keep(Observation(values={"hr": 90}), 3)
+
+
+def test_a_measurement_made_before_it_was_heard_carries_its_own_time():
+    stamper = Stamper("mon-a", "boot-1")
+    live = stamp(Observation(values={"hr": 72}), stamper)
+    cuff = stamp(Observation(values={"nibp_sys": 120}, aperiodic=True, age_ms=90_000), stamper, wall=NOW + 10)
+    after = stamp(Observation(values={"hr": 73}), stamper, wall=NOW + 20)
+    assert (live.time, cuff.time, after.time) == (NOW, NOW + 10 - 90_000, NOW + 20)
+    assert cuff.clock == "synced"
+
+
+def test_a_single_measurement_is_never_thinned_away():
+    thinner = Thinner(60_000)
+    assert thinner.keep(Observation(values={"nibp_sys": 120}), 0)
+    assert thinner.keep(Observation(values={"nibp_sys": 121}, aperiodic=True), 1)
