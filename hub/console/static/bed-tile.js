@@ -117,9 +117,9 @@ function silenceOf(bed, scene, elapsed, mute) {
 }
 
 const COLUMNS = 60; // of the grid of cells; fine enough for any share
-const FULL_ROW = 4.3; // in widths of a plain number
+const FULL_ROW = 4.6; // in widths of a plain number
 
-const WEIGHTS = { nibp: 1.8, abp: 1.8, temp: 1.2, temp_core: 1.2, temp_skin: 1.2 };
+const WEIGHTS = { rr: 0.87, nibp: 2.25, abp: 2.25, temp: 1.33, temp_core: 1.33, temp_skin: 1.33 };
 
 const weight = (sign) => WEIGHTS[sign.name] ?? 1;
 const sum = (signs) => signs.reduce((total, sign) => total + weight(sign), 0);

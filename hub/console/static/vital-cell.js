@@ -20,8 +20,8 @@ export class VitalCell extends HTMLElement {
     this.mean.hidden = sign.mean === "";
     const ago = sign.note.endsWith(AGO);
     say(this.note, ago ? sign.note.slice(0, -AGO.length) : sign.note);
-    this.ago.hidden = !ago;
-    this.style.setProperty("--characters", Math.max(3, width(sign.text)));
+    say(this.ago, ago ? AGO : "");
+    this.style.setProperty("--characters", Math.max(sign.room, width(sign.text)));
   }
 
   #build() {
@@ -31,7 +31,7 @@ export class VitalCell extends HTMLElement {
     this.value = make("span", "value");
     this.mean = make("span", "mean");
     this.note = make("span", "when");
-    this.ago = make("span", "ago", AGO);
+    this.ago = make("span", "ago");
     const name = make("span", "name", this.label, this.unit);
     this.append(name, make("span", "figure", this.value), make("span", "foot", this.mean, make("span", "age", this.note, this.ago)));
   }
@@ -56,8 +56,8 @@ export function signs(bed, parameters, elapsed, silent) {
   const first = [rate, ordered.find((name) => name === "spo2")].filter(Boolean);
   const rest = ordered.filter((name) => !first.includes(name));
   while (first.length < 2 && rest.length > 0) first.push(rest.shift());
-  const one = (name) => ({ ...sign(name, bed, parameters, elapsed, silent), ...alarmOf(name, bed) });
-  return { first: first.map(one), rest: rest.map(one) };
+  const one = (room) => (name) => ({ room, ...sign(name, bed, parameters, elapsed, silent), ...alarmOf(name, bed) });
+  return { first: first.map(one(3)), rest: rest.map(one(2)) }; // room for so many digits, so that sizes stay even
 }
 
 function family(name) {
