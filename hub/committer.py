@@ -23,11 +23,13 @@ class Committer:
         interval_s: float,
         take: Callable[[], Batch],
         on_commit: Callable[[Batch, list[int]], None],
+        keep_after: Callable[[], int],
     ) -> None:
         self._journal = journal
         self._interval_s = interval_s
         self._take = take
         self._on_commit = on_commit
+        self._keep_after = keep_after
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
@@ -61,7 +63,7 @@ class Committer:
         refused = False
         while True:
             try:
-                ids = await loop.run_in_executor(self._thread, self._journal.commit, batch)
+                ids = await loop.run_in_executor(self._thread, self._journal.commit, batch, self._keep_after())
             except StorageError as error:
                 if not refused:
                     log.error("%s; no receipts until it works again, gateways keep their records", error)

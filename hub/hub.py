@@ -64,7 +64,13 @@ class Hub:
             self.announcer.committed(number, decode(body, AlarmEvent), 0)
         self.desk = Desk(self.engine)
         self.receipts = Receipts(self.journal, self.session.publish, settings.credit)
-        self.committer = Committer(self.journal, settings.journal.commit_interval.seconds, self._take, self._committed)
+        self.committer = Committer(
+            self.journal,
+            settings.journal.commit_interval.seconds,
+            self._take,
+            self._committed,
+            lambda: self._clock.now() - settings.journal.keep,
+        )
         self._waiting = _Announced()
         self._aboard = _Announced()  # in the commit under way
 

@@ -15,12 +15,14 @@ from vitals.errors import StorageError
 from vitals.ranges import Ranges
 
 FORMAT = 1
+QUARANTINE_ROWS = 10_000  # older refusals go; the counters keep counting
+PRUNE_ROWS = 200  # old records that go with each commit, and twice as many as come
 _NOTHING = Ranges()
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS record (
-    id INTEGER PRIMARY KEY,           -- grows in commit order: what cursors count by
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- grows in commit order, never reused: what cursors count by
     gateway TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
     device TEXT NOT NULL,
     ward TEXT NOT NULL, bed TEXT NOT NULL,  -- frozen at admission; '' where the device stands at no bed
@@ -32,7 +34,7 @@ CREATE TABLE IF NOT EXISTS record (
 CREATE UNIQUE INDEX IF NOT EXISTS record_identity ON record (gateway, epoch, seq);
 CREATE INDEX IF NOT EXISTS record_bed_time ON record (ward, bed, time);
 CREATE TABLE IF NOT EXISTS alarm_event (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     alarm TEXT NOT NULL, ward TEXT NOT NULL, bed TEXT NOT NULL, rule TEXT NOT NULL,
     change TEXT NOT NULL, time INTEGER NOT NULL, body BLOB NOT NULL   -- JSON: AlarmEvent
 );
@@ -180,8 +182,12 @@ class Journal:
         )
         return list(self._db.execute(query))
 
-    def commit(self, batch: Batch) -> list[int]:
-        """Write `batch` in one durable transaction; its events' ids. On StorageError nothing is written."""
+    def commit(self, batch: Batch, keep_after: int = 0) -> list[int]:
+        """Write `batch` in one durable transaction; its events' ids. On StorageError nothing is written.
+
+        Records received before `keep_after` (UTC ms) leave in small slices, in the same transaction: no vacuum and
+        no second writer ever stands before a commit.
+        """
         db = self._db
         event_ids: list[int] = []
         try:
@@ -207,6 +213,7 @@ class Journal:
             )
             db.executemany("INSERT INTO rejected VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", batch.refusals)
             merged = self._save_settled(batch.settled)
+            self._prune(keep_after, max(PRUNE_ROWS, 2 * len(batch.records)), quarantined=bool(batch.quarantine))
             db.execute("COMMIT")
         except sqlite3.Error as error:
             if db.in_transaction:
@@ -235,6 +242,16 @@ class Journal:
         self._db.executemany("DELETE FROM committed WHERE gateway = ? AND epoch = ? AND low = ?", gone)
         self._db.executemany("INSERT OR REPLACE INTO committed VALUES (?, ?, ?, ?)", come)
         return merged
+
+    def _prune(self, keep_after: int, limit: int, *, quarantined: bool) -> None:
+        self._db.execute(
+            "DELETE FROM record WHERE id IN (SELECT id FROM record ORDER BY id LIMIT ?) AND received < ?",
+            (limit, keep_after),
+        )
+        if quarantined:
+            self._db.execute(
+                "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (QUARANTINE_ROWS,)
+            )
 
     def confirm(self, event_ids: Iterable[int]) -> None:
         """Take announced events out of the outbox. Raises StorageError."""

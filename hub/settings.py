@@ -22,12 +22,15 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class JournalSettings(_Section, frozen=True, kw_only=True):
-    """Where the journal is, and how long records wait for company before they are committed."""
+    """Where the journal is, how long records wait for company before a commit, and how long they are kept."""
 
     path: Path = msgspec.field(default_factory=lambda: Path("journal.db"))
     commit_interval: Duration = msgspec.field(default_factory=lambda: Duration(20))
+    keep: Duration = msgspec.field(default_factory=lambda: Duration.parse("72h"))
 
     def __post_init__(self) -> None:
+        if self.keep < 3_600_000:
+            raise ValueError("keep must be at least 1h")
         if not 1 <= self.commit_interval <= 50:
             raise ValueError("commit_interval must be between 1ms and 50ms")
 

@@ -156,3 +156,31 @@ def test_what_was_reported_committed_survives_kill_9(tmp_path):
     assert high % 7 == 0  # whole transactions only
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT count(*), max(seq) FROM record").fetchone() == (high, high)
+
+
+def test_old_records_leave_in_slices_and_never_come_back(tmp_path):
+    journal = Journal(tmp_path / "journal.db")
+    journal.commit(batch_of(*(row(seq, received=seq) for seq in range(1, 1001))))
+    for _ in range(10):
+        journal.commit(batch_of(row(2000, received=2000)), keep_after=901)
+    history = History(tmp_path / "journal.db")
+    kept = history.after(0, 2000)
+    assert [record.seq for record in kept] == [*range(901, 1001), 2000]
+    assert kept[-1].id == 1001
+    history.close()
+    journal.commit(batch_of(row(1, received=2001)), keep_after=901)  # what is settled stays settled
+    assert next(iter(journal.settled("gw-a", 1))) == (1, 1000)
+    journal.close()
+
+
+def test_an_emptied_journal_does_not_count_from_one_again(tmp_path):
+    journal = Journal(tmp_path / "journal.db")
+    journal.commit(batch_of(row(1, received=1)))
+    batch = Batch()
+    batch.states.append(StateRow("icu", "1", "r", b"a"))
+    journal.commit(batch, keep_after=10)
+    journal.commit(batch_of(row(2, received=20)))
+    history = History(tmp_path / "journal.db")
+    assert [record.id for record in history.after(0, 10)] == [2]
+    history.close()
+    journal.close()
