@@ -67,7 +67,7 @@ def alarm(bed="1", rule="spo2-low", **changes):
         "priority": "high",
         "state": "active",
         "rev": 1,
-        "message": "SpO2 low 84 %, limit 90 %",
+        "message": "SpO2 low",
         "onset": onset,
         "raised": onset + 5_000,
         "changed": onset + 5_000,

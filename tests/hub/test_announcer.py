@@ -1,0 +1,76 @@
+"""The announcer says everything at once, and again until the broker has acknowledged it."""
+
+from hub.alarms.announcer import Announcer
+from vitals.alarms import Alarm, AlarmEvent
+
+
+class Line:
+    """A session that keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.generation = 1
+        self.drained = False
+        self.said: list[tuple[str, bytes, bool]] = []
+
+    def publish(self, topic, payload, *, qos=1, retain=False):
+        self.said.append((topic.removeprefix("wardline/v1/"), payload, retain))
+        return True
+
+    def topics(self):
+        said, self.said = [topic for topic, _, _ in self.said], []
+        return said
+
+
+def event(change="raised", rev=1) -> AlarmEvent:
+    alarm = Alarm(
+        id="0" * 16, rule="spo2-low", ward="icu", bed="1", kind="physiological", priority="high", state="active",
+        rev=rev, message="SpO2 low", onset=1, raised=2, changed=3,
+    )  # fmt: skip
+    return AlarmEvent(change=change, time=3, alarm=alarm)
+
+
+def test_a_transition_is_a_retained_state_and_an_event():
+    line = Line()
+    Announcer(line).announce(event())
+    (state_topic, state, retained), (event_topic, _, passing) = line.said
+    assert (state_topic, retained, bool(state)) == ("ward/icu/1/alarm/spo2-low", True, True)
+    assert (event_topic, passing) == ("ward/icu/event", False)
+
+
+def test_an_ended_alarm_leaves_an_empty_retained_message():
+    line = Line()
+    announcer = Announcer(line)
+    for change in ("cleared", "reset"):
+        announcer.announce(event(change))
+    assert [body for topic, body, retained in line.said if retained] == [b"", b""]
+
+
+def test_an_event_is_confirmed_only_when_the_broker_has_acknowledged_everything():
+    line = Line()
+    announcer = Announcer(line)
+    announcer.committed(7, event(), generation=1)
+    assert announcer.confirmed() == []
+    line.drained = True
+    assert announcer.confirmed() == [7]
+    assert announcer.confirmed() == []
+
+
+def test_an_event_said_on_a_lost_connection_is_said_again_on_the_next():
+    line = Line()
+    announcer = Announcer(line)
+    announcer.committed(7, event(), generation=1)
+    line.generation, line.drained = 2, True
+    assert announcer.confirmed() == []  # nobody knows whether connection 1 delivered it
+    announcer.repeat([event().alarm])
+    assert line.topics() == ["ward/icu/1/alarm/spo2-low", "ward/icu/event"]
+    assert announcer.confirmed() == [7]
+
+
+def test_an_event_announced_without_a_connection_waits_for_one():
+    line = Line()
+    announcer = Announcer(line)
+    announcer.committed(7, event(), generation=0)
+    line.drained = True
+    assert announcer.confirmed() == []
+    announcer.repeat([])
+    assert announcer.confirmed() == [7]

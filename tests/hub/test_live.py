@@ -1,0 +1,65 @@
+"""The live picture: newest words, honest ages, and silence shown as silence."""
+
+import pytest
+
+from hub.live import LivePicture
+from hub.registry import Registry
+from vitals.identity import BedKey
+from vitals.readings import Record
+from vitals.sessions import DeviceStatus, GatewayStatus
+
+NOW = 1_000_000
+BED = BedKey("icu", "1")
+
+
+@pytest.fixture
+def picture(make_settings) -> LivePicture:
+    return LivePicture(Registry(make_settings()), "hub-test")
+
+
+def beds(picture, now=NOW):
+    return picture.snapshot("icu", now, lambda _: []).beds
+
+
+def record(seq=1, **fields) -> Record:
+    return Record(seq=seq, device="mon-a", time=NOW - 500, **fields)
+
+
+def test_a_ward_nobody_spoke_of_is_silent_and_has_no_values(picture):
+    first, second = beds(picture)
+    assert first.silent
+    assert second.silent
+    assert first.values == {}
+    assert first.devices[0].age_ms is None
+    assert first.devices[0].gateway_online is None
+
+
+def test_a_value_has_the_age_of_its_arrival_and_goes_stale(picture):
+    picture.observe(BED, "gw-a/mon-a", record(values={"spo2": 97.0, "temp": 36.8}), NOW)
+    fresh = beds(picture, NOW + 4_000)[0]
+    assert (fresh.values["spo2"].value, fresh.values["spo2"].age_ms, fresh.values["spo2"].fresh) == (97.0, 4_000, True)
+    later = beds(picture, NOW + 16_000)[0]
+    assert later.silent
+    assert not later.values["spo2"].fresh
+    assert later.values["temp"].fresh  # a temperature is good for longer
+
+
+def test_a_missing_value_replaces_the_number_with_the_reason(picture):
+    picture.observe(BED, "gw-a/mon-a", record(1, values={"spo2": 97.0}), NOW)
+    picture.observe(BED, "gw-a/mon-a", record(2, flags={"spo2": "sensor_off"}), NOW + 1)
+    value = beds(picture)[0].values["spo2"]
+    assert (value.value, value.reason) == (None, "sensor_off")
+
+
+def test_the_words_of_a_gateway_about_its_lines_are_shown(picture):
+    device = DeviceStatus(id="mon-a", driver="nonin", link="down", since=1, detail="not there")
+    picture.gateway(GatewayStatus(gateway="gw-a", online=True, devices=[device]))
+    shown = beds(picture)[0].devices[0]
+    assert (shown.gateway_online, shown.link, shown.detail) == (True, "down", "not there")
+    picture.gateway(GatewayStatus(gateway="gw-a", online=False))
+    assert beds(picture)[0].devices[0].gateway_online is False
+
+
+def test_snapshots_are_numbered_without_a_jump(picture):
+    numbers = [picture.snapshot("icu", NOW, lambda _: []).number for _ in range(3)]
+    assert numbers == [1, 2, 3]
