@@ -1,13 +1,14 @@
 """A driver is a folder: its README, sample, captures and quality list agree with the code."""
 
 import json
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import msgspec
 import pytest
 import yaml
 
-from edge_agent.drivers.registry import build, find
+from edge_agent.drivers.registry import GROUP, build, find
 from vitals.document import read_document
 
 DRIVERS = Path(__file__).parents[2] / "edge_agent" / "drivers"
@@ -32,7 +33,8 @@ def name_of(folder):
 
 
 def test_every_driver_of_ours_has_its_folder():
-    assert [name_of(folder) for folder in FOLDERS] == ["hobby-lines", "nonin"]
+    ours = [point.name for point in entry_points(group=GROUP) if point.value.startswith("edge_agent.drivers.")]
+    assert sorted(name_of(folder) for folder in FOLDERS) == sorted(ours)
 
 
 @by_folder
@@ -78,4 +80,4 @@ def test_a_capture_is_read_as_expected(capture, listen):
 
 
 def test_each_driver_has_captures():
-    assert {path.parts[-3] for path in CAPTURES} == {"nonin", "hobby_lines"}
+    assert {path.parts[-3] for path in CAPTURES} == {folder.name for folder in FOLDERS}

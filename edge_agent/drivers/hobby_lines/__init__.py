@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.drivers.driver import BadFrame, DriverPlugin, Heard, SerialLine
-from edge_agent.drivers.hobby_lines.lines import LineDecoder
+from edge_agent.drivers.lines import LineDecoder
 from edge_agent.drivers.hobby_lines.options import HobbyLinesOptions
 from edge_agent.drivers.hobby_lines.readings import GRADE, ecg, read_line
 from vitals.readings import Observation
