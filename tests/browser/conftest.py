@@ -28,9 +28,9 @@ def rig():
     return _rig
 
 
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory):
-    """One browser for all tests, with a profile of its own."""
+@pytest.fixture(scope="module")  # no longer: while it lives, its event loop runs in this thread
+def chromium():
+    """A browser with a profile of its own."""
     binary = shutil.which("chromium") or "/usr/bin/chromium"
     if not os.access(binary, os.X_OK):
         reason = "chromium is not installed (Debian: apt-get install chromium)"

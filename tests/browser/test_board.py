@@ -118,11 +118,11 @@ def test_an_alarm_appears_within_a_second_as_background_shape_stars_and_words(
     line(page).wait_for()
     assert time.monotonic() - started < 1.0
     expect(line(page).locator(".shape")).to_have_text(shape)
-    expect(line(page).locator(".words")).to_have_text("SpO2 low 84 %, limit 90 %")
+    expect(line(page).locator(".words")).to_have_text("SpO2 low: 84 %, limit 90")
     assert background(line(page)) in colours
     expect(page.locator(f"#counts [data-priority='{priority}'] b")).to_have_text("1")
     region = page.locator("#loud" if priority == "high" else "#quiet")
-    expect(region).to_have_text(f"Bed 1: {priority} priority alarm: SpO2 low 84 %, limit 90 %.")
+    expect(region).to_have_text(f"Bed 1: {priority} priority alarm: SpO2 low: 84 %, limit 90.")
 
 
 @pytest.mark.parametrize(("priority", "milliseconds"), [("high", 500), ("medium", 2_000)])
@@ -154,9 +154,9 @@ def test_with_reduced_motion_nothing_flashes_and_the_colour_stays(open_board, hu
 
 
 def test_a_technical_alarm_has_its_own_line_and_icon_and_no_colour_of_a_patient(open_board, hub, rig):
-    hub.raise_alarm(rig.alarm("1", "gone", kind="technical", priority="high", message="No value for 20 s"))
+    hub.raise_alarm(rig.alarm("1", "gone", kind="technical", priority="high", message="No value", value=None))
     page = open_board()
-    expect(tile(page).locator(".faults alarm-line .words")).to_have_text("No value for 20 s")
+    expect(tile(page).locator(".faults alarm-line .words")).to_have_text("No value")
     expect(tile(page).locator(".alarms alarm-line")).to_have_count(0)
     expect(line(page, "gone").locator("img")).to_be_visible()
     assert background(line(page, "gone")) not in {RED, RED_OFF, YELLOW, CYAN}
@@ -176,7 +176,7 @@ def test_the_number_that_alarms_is_marked_too(open_board, hub, rig):
 def test_a_drill_is_called_a_test(open_board, hub, rig):
     hub.raise_alarm(rig.alarm(test=True))
     page = open_board()
-    expect(line(page).locator(".words")).to_have_text("TEST SpO2 low 84 %, limit 90 %")
+    expect(line(page).locator(".words")).to_have_text("TEST SpO2 low: 84 %, limit 90")
 
 
 def test_more_alarms_than_fit_are_counted_and_opened(open_board, hub, rig):
@@ -291,7 +291,7 @@ def test_words_from_the_wire_are_never_more_than_words(open_board, hub, rig, tex
     missing = {"hr": rig.value(None, text), text: rig.value(1.0)}
     hub.put(rig.bed("1", devices=[device], values=missing), rig.bed("9", title=text))
     page = open_board()
-    expect(line(page).locator(".words")).to_have_text(text)
+    expect(line(page).locator(".words")).to_have_text(f"{text}: 84 %, limit 90")
     expect(tile(page, "9").locator("h2")).to_have_text(text)
     assert page.title() == "Intensive care · Wardline"
     made = "main script, main iframe, main svg, main a, main style, main img:not(.technical)"
@@ -319,9 +319,7 @@ def test_the_notice_is_always_there(open_board, hub, rig):
 
 
 def test_a_phone_acknowledges_in_two_touches_without_scrolling_sideways(open_board, hub, rig):
-    hub.raise_alarm(
-        rig.alarm(message="SpO2 low 84 %, limit 90 %, for longer than anybody would like to read on a phone")
-    )
+    hub.raise_alarm(rig.alarm(message="SpO2 low for longer than anybody would like to read on a phone in a hurry"))
     page = open_board(width=390, height=844, has_touch=True, is_mobile=True)
     page.evaluate("localStorage.setItem('wardline.by', 'AB')")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,7 +1,7 @@
 // One alarm on one line: shape, stars, words, who has seen it, and the button that says so.
 
 import { act } from "./acknowledge.js";
-import { SHAPES, STARS, make, mark, minuteTime, say } from "./words.js";
+import { SHAPES, STARS, alarmWords, make, mark, minuteTime, say } from "./words.js";
 
 export class AlarmLine extends HTMLElement {
   #alarm = null;
@@ -19,7 +19,7 @@ export class AlarmLine extends HTMLElement {
     mark(this, "rule", alarm.rule);
     this.icon.hidden = !technical;
     say(this.shape, technical ? "" : `${SHAPES[alarm.priority]} ${STARS[alarm.priority]}`);
-    say(this.words, `${alarm.test ? "TEST " : ""}${alarm.message}`);
+    say(this.words, alarmWords(alarm));
     say(this.note, note(alarm));
     this.note.hidden = this.note.textContent === "";
     this.#button();
@@ -42,13 +42,13 @@ export class AlarmLine extends HTMLElement {
   }
 
   #button() {
-    const { state, message } = this.#alarm;
+    const { state } = this.#alarm;
     const action = { active: "acknowledge", latched: "reset" }[state];
     this.button.hidden = !action;
     if (!action || this.button.disabled) return;
     const name = action === "reset" ? "Reset" : "Acknowledge";
     say(this.button, name);
-    this.button.setAttribute("aria-label", `${name}: ${this.#place}, ${message}`);
+    this.button.setAttribute("aria-label", `${name}: ${this.#place}, ${alarmWords(this.#alarm)}`);
     mark(this.button, "action", action);
   }
 

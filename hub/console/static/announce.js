@@ -1,6 +1,6 @@
 // Alarms for screen readers: each new one is said once, high ones at once.
 
-import { say } from "./words.js";
+import { alarmWords, say } from "./words.js";
 
 let known = null; // id → state, per ward shown
 
@@ -13,7 +13,7 @@ export function announce(ward, loud, quiet) {
       if (known === null || alarm.state !== "active" || known.get(alarm.id) === "active") continue;
       const urgent = alarm.kind !== "technical" && alarm.priority === "high";
       const kind = alarm.kind === "technical" ? "technical" : `${alarm.priority} priority`;
-      news[urgent ? "loud" : "quiet"].push(`${bed.title}: ${kind} alarm: ${alarm.message}.`);
+      news[urgent ? "loud" : "quiet"].push(`${bed.title}: ${kind} alarm: ${alarmWords(alarm)}.`);
     }
   }
   known = present;

@@ -71,7 +71,8 @@ export class BedTile extends HTMLElement {
     const all = bed.alarms.filter((alarm) => alarm.kind === "technical");
     const shown = all.slice(0, Math.max(1, scene.lines - 1));
     this.#lines(this.faults, shown, title);
-    const states = silent ? [] : bed.states.filter((state) => !QUIET_STATES.has(state)).map(reason);
+    const told = new Set([...QUIET_STATES, ...Object.values(bed.flags)]);
+    const states = silent ? [] : bed.states.filter((state) => !told.has(state)).map(reason);
     const troubles = bed.devices.map(linkTrouble).filter(Boolean);
     const hidden = all.length > shown.length ? [`+${all.length - shown.length} technical`] : [];
     say(this.states, [...new Set([...troubles, ...states, ...hidden])].join(" · "));

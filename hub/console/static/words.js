@@ -45,6 +45,19 @@ export function number(value, decimals) {
   return value.toFixed(decimals);
 }
 
+const UNITS = { "mm[Hg]": "mmHg", Cel: "°C" };
+
+// What an alarm says: its message, and what its rule saw when it last changed.
+export function alarmWords(alarm) {
+  const head = `${alarm.test ? "TEST " : ""}${alarm.message}`;
+  if (alarm.value === null) return head;
+  const unit = UNITS[alarm.unit] ?? alarm.unit;
+  const limit = alarm.limit === null ? "" : `, limit\u00a0${plain(alarm.limit)}`;
+  return `${head}: ${plain(alarm.value)}${unit ? `\u00a0${unit}` : ""}${limit}`;
+}
+
+const plain = (value) => String(Number(value.toFixed(2)));
+
 const SECONDS = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const MINUTES = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
