@@ -57,7 +57,8 @@ def test_our_drivers_are_found_by_name(name, baud):
 
 def test_an_outside_driver_is_found_and_takes_its_options(outside):
     outside("acme", ACME)
-    assert names() == ("acme", "hobby-lines", "nonin")
+    assert {"acme", "hobby-lines", "nonin"} <= set(names())
+    assert list(names()) == sorted(names())
     driver = build("acme", {"site": "ear"})
     assert driver.start(0) == b"GO\r"
     assert driver.feed(b"\x61", 0).observations[0].values == {"spo2": 97}
@@ -95,7 +96,7 @@ def test_two_outside_packages_with_one_name_are_both_named(outside):
 
 
 def test_an_unknown_driver_is_answered_with_those_there_are():
-    with pytest.raises(UsageError, match=r"did you mean 'nonin'.*hobby-lines, nonin"):
+    with pytest.raises(UsageError, match=r"did you mean 'nonin'.*hobby-lines, .*nonin"):
         find("nonim")
 
 

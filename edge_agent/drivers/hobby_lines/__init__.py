@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edge_agent.drivers.driver import BadFrame, DriverPlugin, Heard, SerialLine
-from edge_agent.drivers.lines import LineDecoder
 from edge_agent.drivers.hobby_lines.options import HobbyLinesOptions
 from edge_agent.drivers.hobby_lines.readings import GRADE, ecg, read_line
+from edge_agent.drivers.lines import LineDecoder
 from vitals.readings import Observation
 
 SILENCE_S = 5.0
