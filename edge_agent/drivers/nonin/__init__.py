@@ -1,87 +1,79 @@
-"""Driver for Nonin pulse oximeters in the data formats 2 and 7: OEM III, Xpod, iPod, 9560, 3150."""
+"""Driver for Nonin pulse oximeters: OEM III, Xpod, iPod, 9560, 3150 and desk units with a printer output."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from edge_agent.drivers.driver import DriverPlugin, Heard, SerialLine
+from edge_agent.drivers.nonin.commands import get_datetime, set_format
+from edge_agent.drivers.nonin.decoder import Format
+from edge_agent.drivers.nonin.once_a_second import OnceASecond
+from edge_agent.drivers.nonin.options import NoninOptions
+from edge_agent.drivers.nonin.packets import Packets
+from edge_agent.drivers.nonin.printer import Printer
+from edge_agent.drivers.nonin.spot_check import SpotChecks
 
-import msgspec
+_NUMBERS = {"df1": 1, "df2": 2, "df7": 7, "df8": 8, "df13": 13}
+# A device that did not tell its clock by then will not.
+_ASK_CLOCK_TIMES = 3
 
-from edge_agent.drivers.driver import BadFrame, DriverPlugin, Heard, SerialLine
-from edge_agent.drivers.nonin.decoder import FRAMES, Format, Packet, PacketDecoder
-from edge_agent.drivers.nonin.readings import observe
-from vitals.readings import Observation
-
-SILENCE_S = 1.0  # three packets of 25 frames arrive each second
-
-
-class NoninOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Options of the driver `nonin`."""
-
-    format: Annotated[
-        Literal["auto", "df2", "df7"],
-        msgspec.Meta(description="Data format of the stream; auto takes whichever of the two arrives"),
-    ] = "auto"
-    model: Annotated[
-        Literal["wired", "bluetooth"],
-        msgspec.Meta(description="wired: status bit 6 means no sensor. bluetooth (9560, 3150): that bit is undefined"),
-    ] = "wired"
-
-
-_FORMATS = {
-    "auto": frozenset({Format.DF2, Format.DF7}),
-    "df2": frozenset({Format.DF2}),
-    "df7": frozenset({Format.DF7}),
-}
+Stream = Packets | OnceASecond | SpotChecks | Printer
 
 
 class NoninDriver:
     """One oximeter that sends by itself; a Bluetooth model is first told the format."""
 
-    silence_s = SILENCE_S
-
     def __init__(self, options: NoninOptions) -> None:
         self._options = options
-        self._decoder = PacketDecoder(_FORMATS[options.format])
+        self._stream = _stream(options)
+        self._clock_asked = _ASK_CLOCK_TIMES  # nothing is asked before the line is open
+        self.silence_s = self._stream.silence_s
 
     def start(self, now: int) -> bytes:
         """Forget half-read packets; ask a Bluetooth model for the configured format."""
-        self._decoder.reset()
+        self._stream.reset()
         if self._options.model == "wired" or self._options.format == "auto":
             return b""
-        (format_,) = _FORMATS[self._options.format]
-        return set_format(format_)
+        self._clock_asked = 0
+        return set_format(_NUMBERS[self._options.format])
 
     def feed(self, data: bytes, now: int) -> Heard:
-        """One observation per packet."""
-        return self._heard(self._decoder.feed(data))
+        """One observation per packet, line or measurement."""
+        return self._stream.feed(data, now)
 
     def tick(self, now: int) -> bytes:
-        """The device needs no keep-alive."""
-        return b""
+        """No keep-alive; the clock of a spot check device is asked for, to know how old its measurements are."""
+        if not isinstance(self._stream, SpotChecks) or self._stream.knows_clock:
+            return b""
+        if self._clock_asked >= _ASK_CLOCK_TIMES:
+            return b""
+        self._clock_asked += 1
+        return get_datetime()
 
     def finish(self, now: int) -> Heard:
-        """Whatever made no sense up to the end."""
-        return self._heard(self._decoder.finish())
-
-    def _heard(self, found: list[Packet | BadFrame]) -> Heard:
-        observations: list[Observation] = []
-        bad: list[BadFrame] = []
-        for item in found:
-            if isinstance(item, Packet):
-                observations.append(observe(item, wired=self._options.model == "wired"))
-            else:
-                bad.append(item)
-        return Heard(observations=tuple(observations), good=FRAMES * len(observations), bad=tuple(bad))
+        """Whatever the bytes still held."""
+        return self._stream.finish(now)
 
 
-def set_format(format_: Format) -> bytes:
-    """The command that selects a data format; answered by 06, or by 15 if the model has no such format."""
-    return bytes([0x02, 0x70, 0x02, 0x02, format_.value, 0x03])
+def _stream(options: NoninOptions) -> Stream:
+    match options.format:
+        case "df1":
+            return OnceASecond(1, options.model)
+        case "df8":
+            return OnceASecond(8, options.model)
+        case "df13":
+            return SpotChecks()
+        case "ascii":
+            return Printer()
+        case "df2":
+            return Packets(frozenset({Format.DF2}), options.model)
+        case "df7":
+            return Packets(frozenset({Format.DF7}), options.model)
+        case "auto":
+            return Packets(frozenset({Format.DF2, Format.DF7}), options.model)
 
 
 driver = DriverPlugin(
     name="nonin",
-    title="Nonin pulse oximeters (data formats 2 and 7)",
+    title="Nonin pulse oximeters (data formats 1, 2, 7, 8, 13 and printer lines)",
     options=NoninOptions,
     line=SerialLine(baud=9600),
     build=NoninDriver,

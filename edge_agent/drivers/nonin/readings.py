@@ -1,4 +1,4 @@
-"""What a Nonin packet says: pulse rate, saturation, states of the sensor and the pleth wave."""
+"""What a packet of the Nonin formats 2 and 7 says: pulse rate, saturation, states of the sensor and the pleth wave."""
 
 from __future__ import annotations
 
@@ -26,15 +26,8 @@ def observe(packet: Packet, *, wired: bool = True) -> Observation:
     variables = packet.variables
     if variables[7] & _LOW_BATTERY:
         flags.add("low_battery")
-    fields = {"pr": (_nine_bits(variables, 0), NO_RATE), "spo2": (variables[2] & 0x7F, NO_SATURATION)}
-    values: dict[str, float] = {}
-    missing: dict[str, str] = {}
-    for name, (number, code) in fields.items():
-        reason = _why_missing(name, number, code, flags, packet.statuses)
-        if reason:
-            missing[name] = reason
-        else:
-            values[name] = float(number)
+    lost = any(status & _OOT for status in packet.statuses)
+    values, missing = numbers(_nine_bits(variables, 0), variables[2] & 0x7F, flags, lost=lost)
     return Observation(
         values=values,
         missing=missing,
@@ -42,6 +35,31 @@ def observe(packet: Packet, *, wired: bool = True) -> Observation:
         waves={"pleth": Wave(rate_hz=PLETH_HZ, samples=packet.pleth)},
         device=_device_fields(packet),
     )
+
+
+def numbers(rate: int, saturation: int, flags: set[str], *, lost: bool) -> tuple[dict[str, float], dict[str, str]]:
+    """The values, and the reasons for those there are not, of a rate and a saturation as sent. `lost`: out of track."""
+    values: dict[str, float] = {}
+    missing: dict[str, str] = {}
+    for name, number, code in (("pr", rate, NO_RATE), ("spo2", saturation, NO_SATURATION)):
+        if reason := _why_missing(name, number, code, flags, lost=lost):
+            missing[name] = reason
+        else:
+            values[name] = float(number)
+    return values, missing
+
+
+def _why_missing(name: str, number: int, code: int, flags: set[str], *, lost: bool) -> str | None:
+    if "no_sensor" in flags:
+        return "no_sensor"
+    if "sensor_off" in flags:
+        return "sensor_off"
+    if number == code:
+        return "signal_lost" if lost else "invalid_code"
+    # An oximeter that has found no pulse has no rate and no saturation: 0 is no measurement.
+    if number == 0 or not PARAMETERS[name].plausible(number):
+        return "out_of_range"
+    return None
 
 
 def status_flags(statuses: bytes, *, wired: bool = True) -> set[str]:
@@ -67,19 +85,6 @@ def _flags_of(status: int) -> frozenset[str]:
 
 
 _FLAGS = tuple(_flags_of(status) for status in range(256))
-
-
-def _why_missing(name: str, number: int, code: int, flags: set[str], statuses: bytes) -> str | None:
-    if "no_sensor" in flags:
-        return "no_sensor"
-    if "sensor_off" in flags:
-        return "sensor_off"
-    if number == code:
-        return "signal_lost" if any(status & _OOT for status in statuses) else "invalid_code"
-    # An oximeter that has found no pulse has no rate and no saturation: 0 is no measurement.
-    if number == 0 or not PARAMETERS[name].plausible(number):
-        return "out_of_range"
-    return None
 
 
 def _nine_bits(variables: bytes, at: int) -> int:
