@@ -13,6 +13,8 @@ from chassis.mqtt import BrokerSettings
 from vitals.durations import Duration
 from vitals.identity import BedId, BedKey, ClientId, DeviceId, GatewayId, WardId
 
+MAX_BEDS = 64  # a snapshot of more would pass the broker's packet limit and be dropped without a word
+
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Title = Annotated[str, msgspec.Meta(max_length=80)]
 
@@ -84,6 +86,10 @@ class WardSettings(_Section, frozen=True, kw_only=True):
     id: WardId
     title: Title = ""
     beds: Annotated[list[BedSettings], msgspec.Meta(min_length=1)]
+
+    def __post_init__(self) -> None:
+        if len(self.beds) > MAX_BEDS:
+            raise ValueError(f"a ward has at most {MAX_BEDS} beds, so that one screen and one message can hold it")
 
 
 class DeviceSettings(_Section, frozen=True, kw_only=True):

@@ -69,6 +69,11 @@ def test_mistakes_are_named(extra, words):
     assert words in problems(f"{GOOD}{extra}\n")
 
 
+def test_a_ward_that_no_snapshot_can_hold_is_refused():
+    beds = ", ".join(f'{{id: "{number}"}}' for number in range(65))
+    assert "at most 64 beds" in problems(f"hub: hub-1\nwards: [{{id: icu, beds: [{beds}]}}]\n")
+
+
 def test_all_mistakes_are_told_at_once_with_their_lines():
     text = problems("hub: H\nwards: []\ncredit: many\nrules: adult\n")
     assert [line.split(":")[1] for line in text.splitlines()] == ["1", "2", "3", "4"]
