@@ -6,6 +6,7 @@ from firmware_sim.monitors import json_line
 from firmware_sim.monitors.json_line import JsonLine
 from firmware_sim.monitors.monitor import Monitor, MonitorKind, Options
 from firmware_sim.monitors.nonin import TITLES, Format, NoninMonitor
+from firmware_sim.monitors.talking import TALKING
 from firmware_sim.signs import Source
 from vitals.errors import UsageError
 
@@ -28,6 +29,7 @@ KINDS: tuple[MonitorKind, ...] = (
         aliases=("hobby-lines",),
         boots=True,
     ),
+    *TALKING,
 )
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from firmware_sim.episode import Schedule, find_episode, shipped_episodes
 from firmware_sim.monitors.monitor import Options
 from firmware_sim.monitors.registry import KINDS
+from firmware_sim.monitors.talking import TALKING
 from firmware_sim.patient import BOUNDS, CUFF_INTERVAL_MS, Patient
 
 ROOT = Path(__file__).parents[2]
@@ -27,17 +28,20 @@ DIGESTS = {
 }
 
 
+UNASKED = [kind for kind in KINDS if kind not in TALKING]
+
+
 def digest(kind, seed, seconds=60):
     monitor = kind.make(Patient(seed), Options(seed=seed))
     return hashlib.sha256(monitor.step(seconds * 1_000)).hexdigest()
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", UNASKED, ids=lambda kind: kind.name)
 def test_bytes_of_a_seed_are_the_ones_they_always_were(kind):
     assert digest(kind, 7) == DIGESTS[kind.name]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", UNASKED, ids=lambda kind: kind.name)
 def test_another_seed_is_another_patient(kind):
     assert digest(kind, 7) != digest(kind, 8)
 

@@ -55,7 +55,7 @@ def test_noise_is_repeatable(wardline):
 
 def test_list_names_everything(wardline):
     listing = json.loads(wardline("sim", "--list", "--json").stdout)
-    assert {"nonin-df2", "nonin-df7", "json-line"} == {entry["name"] for entry in listing["monitors"]}
+    assert {"nonin-df2", "nonin-df7", "json-line"} < {entry["name"] for entry in listing["monitors"]}
     text = wardline("sim", "--list").stdout.decode()
     names = [entry["name"] for entry in listing["monitors"]] + [entry["id"] for entry in listing["episodes"]]
     assert all(name in text for name in (*names, *listing["recordings"]))
