@@ -11,7 +11,7 @@ from vitals.parameters import PARAMETERS
 from vitals.readings import Batch, Record
 from vitals.vocabulary import DEVICE_STATES, MISSING_REASONS
 
-MAX_PAYLOAD_BYTES = 65_536  # the edge refuses larger batches before they are spooled; broker limit is twice this
+MAX_PAYLOAD_BYTES = 65_536  # the edge refuses larger batches before they are spooled; a ward snapshot may be larger
 
 _T = TypeVar("_T")
 _encoder = msgspec.json.Encoder()

@@ -33,7 +33,7 @@ acl_file {folder}/{acl}
 max_queued_messages 20000
 max_queued_bytes 67108864
 max_inflight_messages 200
-max_packet_size 131072
+max_packet_size 262144
 max_keepalive 120
 max_connections 200
 retain_available true
