@@ -162,7 +162,7 @@ def test_a_pager_hears_alarms_and_cannot_forge_one(connect):
 def test_a_message_past_the_size_limit_never_passes(connect):
     hub, gateway = connect("hub-1"), connect("gw-01")
     hub.hear("wardline/v1/up/#")
-    gateway.client.publish("wardline/v1/up/gw-01/vitals", b"x" * 140_000, qos=1)
+    gateway.client.publish("wardline/v1/up/gw-01/vitals", b"x" * 270_000, qos=1)
     gateway.flush()
     connect("gw-02").say("wardline/v1/up/gw-02/vitals")
     hub.wait_for("wardline/v1/up/gw-02/vitals")
