@@ -17,6 +17,8 @@ class Thinner:
         """Whether to keep `observation`, heard at steady time `now`."""
         if observation.aperiodic:
             return True
+        if not (observation.values or observation.missing or observation.flags):
+            return True  # curves and fields of the device between two sets of numbers are no change of those
         shape = (frozenset(observation.values), tuple(sorted(observation.missing.items())), observation.flags)
         due = self._kept_at is None or now - self._kept_at >= self._interval
         if not due and shape == self._kept:

@@ -5,7 +5,7 @@ import pytest
 from edge_agent.stamp import CLOCK_FLOOR_MS, Stamper
 from edge_agent.thinning import Thinner
 from vitals.codec import check_record
-from vitals.readings import Observation
+from vitals.readings import Observation, Wave
 
 NOW = CLOCK_FLOOR_MS + 1_000_000
 
@@ -129,3 +129,11 @@ def test_a_single_measurement_is_never_thinned_away():
     thinner = Thinner(60_000)
     assert thinner.keep(Observation(values={"nibp_sys": 120}), 0)
     assert thinner.keep(Observation(values={"nibp_sys": 121}, aperiodic=True), 1)
+
+
+def test_curves_between_two_sets_of_numbers_do_not_undo_the_thinning():
+    thinner = Thinner(60_000)
+    curve = Observation(waves={"pleth": Wave(rate_hz=62.5, samples=(1.0,))})
+    assert thinner.keep(Observation(values={"hr": 72}), 0)
+    assert thinner.keep(curve, 1)
+    assert not thinner.keep(Observation(values={"hr": 90}), 2)
