@@ -216,7 +216,7 @@ class Conversation:
         when, poll, say = min(due, key=lambda entry: entry[0])
         if when > now:
             return b""
-        poll.asked = now
+        poll.ask(now)
         return say()
 
     def _questions(self, now: int) -> list[tuple[Poll, Callable[[], bytes]]]:

@@ -11,6 +11,7 @@ class Poll:
 
     every_ms: int | None  # None: once answered, never again
     patience_ms: int  # without an answer it is asked again after this time
+    first_asked: int | None = None
     asked: int | None = None
     answered: int | None = None
 
@@ -23,7 +24,13 @@ class Poll:
         heard = max(self.asked, self.answered or self.asked)
         return min(self.asked + self.every_ms, heard + self.patience_ms)
 
+    def ask(self, now: int) -> None:
+        """It is asked now."""
+        self.asked = now
+        if self.first_asked is None:
+            self.first_asked = now
+
     def silent_for(self, now: int) -> int:
         """How long there has been no answer, counted from the first question at the earliest."""
-        since = self.answered if self.answered is not None else self.asked
+        since = self.answered if self.answered is not None else self.first_asked
         return now - since if since is not None else 0

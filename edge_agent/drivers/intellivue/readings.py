@@ -71,11 +71,13 @@ class Readings:
         judged = judge(numeric for numeric in numerics if numeric not in cuffs)
         self._numeric_flags = judged.flags | judge(cuffs).flags
         flags = self._flags(now)
+        single = self._cuffs.new(cuffs, reply, flags)
         read: Read = list(bad)
-        if judged.values or judged.missing or judged.device or flags != self._told:
+        if judged.values or judged.missing or judged.device or (flags != (self._told or ()) and not single):
             clock = read_clock(reply.clock)
             read.append(self._tell(judged.values, judged.missing, flags, judged.device, clock))
-        return [*read, *self._cuffs.new(cuffs, reply, flags)]
+        self._told = flags
+        return [*read, *single]
 
     def _alerts(self, reply: PollReply, now: int) -> Read:
         alerts = read_alerts(reply.objects)
