@@ -7,6 +7,7 @@ from typing import Literal
 
 from edge_agent.drivers.driver import Heard
 from edge_agent.drivers.lines import hear
+from edge_agent.drivers.neighbours import look_alike
 from edge_agent.drivers.nonin.commands import ACK, NAK
 from edge_agent.drivers.nonin.options import Model
 from edge_agent.drivers.nonin.readings import numbers
@@ -19,10 +20,6 @@ SILENCE_S = 3.0
 _SNSD, _OOT, _LPRF, _MPRF, _ARTF = 0x40, 0x20, 0x10, 0x08, 0x04
 # STAT2, the fourth byte of format 8.
 _SMART_POINT, _SNSA, _SPOT_CHECK, _CRITICAL_BATTERY, _LOW_BATTERY = 0x20, 0x08, 0x04, 0x02, 0x01
-
-# How far a rate or saturation may move from one second to the next where nothing else tells data from noise.
-NEAR_RATE = 30
-NEAR_SATURATION = 10
 
 _SIZES = {1: 3, 8: 4}
 
@@ -101,18 +98,4 @@ class OnceASecond:
         return observe(unpack(packet), self._model)
 
     def _agree(self, before: bytes, packet: bytes) -> bool:
-        """Whether two neighbours look like one patient a second apart. Chance seldom does."""
-        first, second = self._observe(before), self._observe(packet)
-        if "out_of_range" in {*first.missing.values(), *second.missing.values()}:
-            return False
-        if not second.values:
-            return True
-        if not first.values:
-            return False
-        return _near(first, second, "pr", NEAR_RATE) and _near(first, second, "spo2", NEAR_SATURATION)
-
-
-def _near(first: Observation, second: Observation, name: str, most: int) -> bool:
-    if name not in second.values:
-        return True
-    return name in first.values and abs(first.values[name] - second.values[name]) <= most
+        return look_alike(self._observe(before), self._observe(packet))
