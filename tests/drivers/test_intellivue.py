@@ -1,6 +1,7 @@
 """IntelliVue monitors: messages become observations, and the conversation survives whatever the line does to it."""
 
 import json
+import math
 import random
 import struct
 from pathlib import Path
@@ -130,7 +131,7 @@ def alert_reply(patient=(), technical=(), **keys):
 
 ECG_SHAPE = (
     attribute(0x098D, long(16)),  # 2 ms
-    attribute(0x096D, short(4) + bytes([16, 12]) + short(0x3000)),
+    attribute(0x096D, short(4) + bytes([16, 14]) + short(0x3000)),
     attribute(0x096F, flt(-40_96, -3) + flt(40_95, -3) + short(0, 8191)),
     attribute(0x0996, short(0x10B2)),
 )
@@ -782,10 +783,12 @@ def test_samples_of_eight_bits_are_read():
     assert hear_one(wave_reply(block, spec, attribute(0x098D, long(64)))).waves["pleth"].samples == (1, 2, 255)
 
 
-def test_a_block_with_an_invalid_sample_is_no_wave_and_a_pacer_spike_is_a_flag():
+def test_invalid_samples_are_holes_and_a_pacer_spike_is_a_flag():
     marks = attribute(0x0A16, listed(short(1, 0x4000), short(2, 0x2000)))
     period = attribute(0x098D, long(64))
-    invalid = hear_one(wave_reply(attribute(0x096E, samples(0x4BB4, 1, 0x4001)), marks, period))
+    holed = hear_one(wave_reply(attribute(0x096E, samples(0x4BB4, 1, 0x4001, 2)), marks, period))
+    assert [math.isnan(sample) for sample in holed.waves["pleth"].samples] == [False, True, False]
+    invalid = hear_one(wave_reply(attribute(0x096E, samples(0x4BB4, 0x4000, 0x4001)), marks, period))
     assert (invalid.waves, invalid.device) == ({}, {"pleth_missing": "invalid_code"})
     paced = hear_one(wave_reply(attribute(0x096E, samples(0x4BB4, 1, 0x2001)), marks, period))
     assert (list(paced.waves), paced.flags) == (["pleth"], ("pacer",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -92,7 +93,7 @@ class WaveReader:
         blocks.flags |= codes.flags_of(state)
         reason = codes.reason_of(state)
         counts = _counts(shape, data)
-        if not reason and any(count & shape.invalid for count in counts):
+        if not reason and counts and all(count & shape.invalid for count in counts):
             reason = "invalid_code"
         if not reason and not shape.period:
             reason = "not_measured"  # the monitor tells the sample period of one wave a second
@@ -130,20 +131,25 @@ def _counts(shape: Shape, data: bytes) -> list[int]:
 
 
 def _wave(shape: Shape, counts: list[int]) -> Wave:
+    """Samples the monitor marks as invalid are holes (NaN)."""
+    numbers = [math.nan if count & shape.invalid else float(_number(shape, count)) for count in counts]
     rate = TICKS_PER_S / shape.period
-    if shape.significant == _SIGNED:
-        half = 1 << (shape.bits - 1)
-        counts = [count - 2 * half if count >= half else count for count in counts]
-    elif shape.flags & _MASK_BITS:
-        mask = (1 << min(shape.significant, shape.bits)) - 1
-        counts = [count & mask for count in counts]
     if shape.scale is None:
-        return Wave(rate_hz=rate, samples=tuple(float(count) for count in counts), unit=RAW)
+        return Wave(rate_hz=rate, samples=tuple(numbers), unit=RAW)
     lower, upper, lowest, highest = shape.scale
     factor, unit = codes.WAVE_UNITS.get(shape.unit, (1.0, "")) if shape.unit is not None else (1.0, "")
     step = (upper - lower) / (highest - lowest)
-    samples = tuple(round(((count - lowest) * step + lower) * factor, DECIMALS) for count in counts)
+    samples = tuple(round(((number - lowest) * step + lower) * factor, DECIMALS) for number in numbers)
     return Wave(rate_hz=rate, samples=samples, unit=unit)
+
+
+def _number(shape: Shape, count: int) -> int:
+    if shape.significant == _SIGNED:
+        half = 1 << (shape.bits - 1)
+        return count - 2 * half if count >= half else count
+    if shape.flags & _MASK_BITS:
+        return count & (1 << min(shape.significant, shape.bits)) - 1
+    return count
 
 
 def _learn_period(shape: Shape, at: Cursor) -> Shape:
