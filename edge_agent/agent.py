@@ -11,21 +11,19 @@ from chassis.clock import Clock, SystemClock, boot_id
 from chassis.paho_session import Address, Message, PahoSession
 from chassis.tasks import run_until, supervise
 from edge_agent.clock_quality import ClockWatch
-from edge_agent.drivers import registry
-from edge_agent.drivers.driver import Driver
 from edge_agent.link import LinkState
 from edge_agent.publisher import Publisher
 from edge_agent.recorder import Recorder
 from edge_agent.seqset import Range
-from edge_agent.settings import DeviceSettings, LoadedSettings
-from edge_agent.sources.serial import SerialSource
+from edge_agent.settings import LoadedSettings
+from edge_agent.sources.listeners import Listener, Secrets, build_listener, new_reception, read_secrets
+from edge_agent.sources.sources import build_source
 from edge_agent.spool import Spool
 from edge_agent.spool_file import SpoolLock, open_spool
 from edge_agent.spool_thread import SpoolThread
 from vitals import topics
 from vitals.codec import encode
 from vitals.errors import StorageError
-from vitals.readings import Observation
 from vitals.sessions import GatewayStatus, Hello
 
 log = logging.getLogger(__name__)
@@ -42,13 +40,14 @@ def run_agent(loaded: LoadedSettings, stop_event: Callable[[], asyncio.Event]) -
     Raises UsageError when the spool is in use or a secret is missing, StorageError when the spool cannot be opened.
     """
     address = broker_address(loaded)
+    secrets = read_secrets(loaded)
     path = loaded.folder / loaded.settings.spool.path
     lock = SpoolLock(path)
     try:
         spool = open_spool(path, loaded.settings.spool.max_mb << 20)
 
         async def main() -> None:
-            await Agent(loaded, spool, address).run(stop_event())
+            await Agent(loaded, spool, address, secrets).run(stop_event())
 
         asyncio.run(main())
     finally:
@@ -75,7 +74,16 @@ def broker_address(loaded: LoadedSettings) -> Address:
 class Agent:
     """One gateway. Make it inside the event loop."""
 
-    def __init__(self, loaded: LoadedSettings, spool: Spool, address: Address, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        loaded: LoadedSettings,
+        spool: Spool,
+        address: Address,
+        secrets: Secrets | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._loaded = loaded
+        self._secrets = secrets or {}
         self._settings = loaded.settings
         self._digest = loaded.digest
         self._gateway = loaded.settings.gateway
@@ -104,10 +112,22 @@ class Agent:
             device.id: LinkState(device.id, device.driver, self._clock, self._status_due.set)
             for device in self._settings.devices
         }
+        self.links |= {
+            device.id: LinkState(device.id, listener.kind, self._clock, self._status_due.set)
+            for listener in self._settings.listeners
+            for device in listener.devices
+        }
+        self.receptions = [
+            new_reception(listener, self.links, self._clock, self.recorder) for listener in self._settings.listeners
+        ]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then put everything pending on the disk and say goodbye."""
-        sources = [self._source(device) for device in self._settings.devices]
+        for device in self._settings.devices:
+            self.recorder.add_device(device.id, device.interval)
+        for listener in self._settings.listeners:
+            for known in listener.devices:
+                self.recorder.add_device(known.id, 0)
         keep = [
             _task("recorder", self.recorder.run),
             _task("broker session", self.session.run),
@@ -119,7 +139,7 @@ class Agent:
         log.info(
             "gateway %s: %d devices, spool epoch %d, %d records waiting for a receipt",
             self._gateway,
-            len(self._settings.devices),
+            len(self.links),
             self._spool.spool.epoch,
             self.publisher.lanes.waiting,
         )
@@ -129,32 +149,23 @@ class Agent:
                 _task("publisher", self.publisher.run),
                 _task("forget", self.publisher.forget),
                 _task("status", self._report),
-                *(
-                    _task(f"device {device.id}", source.run)
-                    for device, source in zip(self._settings.devices, sources, strict=True)
-                ),
+                *self._ways_in(),
             )
         finally:
             await self._close(keep)
 
-    def _source(self, device: DeviceSettings) -> SerialSource:
-        plugin = registry.find(device.driver)
-        self.recorder.add_device(device.id, device.interval)
-
-        def observed(observation: Observation, steady: int) -> None:
-            self.recorder.observe(device.id, observation, steady)
-
-        def build() -> Driver:
-            return registry.build(device.driver, device.options)
-
-        return SerialSource(
-            device.serial.path,
-            device.serial.line(plugin.line),
-            build,
-            self.links[device.id],
-            self._clock,
-            observed,
-        )
+    def _ways_in(self) -> list[asyncio.Task[None]]:
+        sources = {
+            f"device {device.id}": build_source(
+                device, self._loaded.folder, self.links[device.id], self._clock, self.recorder
+            )
+            for device in self._settings.devices
+        }
+        listeners: dict[str, Listener] = {
+            f"listener {listener.id}": build_listener(listener, self._loaded, self._secrets, reception)
+            for listener, reception in zip(self._settings.listeners, self.receptions, strict=True)
+        }
+        return [_task(name, way.run) for name, way in (sources | listeners).items()]
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         try:
@@ -195,7 +206,7 @@ class Agent:
             boot=self._boot,
             version=version("wardline"),
             settings=self._digest,
-            devices=[device.id for device in self._settings.devices],
+            devices=self._settings.device_ids(),
         )
         return [Message(topic=topics.up(self._gateway, "hello"), payload=encode(hello)), self._status(online=True)]
 
@@ -209,6 +220,7 @@ class Agent:
             accepted=self.publisher.lanes.accepted,
             reason=reason or self._reason(),
             devices=[link.status() for link in self.links.values()],
+            listeners=[reception.status() for reception in self.receptions],
         )
         return Message(topic=topics.up(self._gateway, "status"), payload=encode(status), retain=True)
 

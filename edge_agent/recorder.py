@@ -56,6 +56,7 @@ class Recorder:
         self._thinners: dict[str, Thinner] = {}
         self._times = spool.spool.newest_times()
         self._lock = asyncio.Lock()
+        self._waiting: list[asyncio.Future[None]] = []
         self._work = asyncio.Event()
         self._many = asyncio.Event()
 
@@ -76,6 +77,7 @@ class Recorder:
         if len(self._pending) >= MEMORY:
             self._pending.popleft()
             self.lost["memory_full"] += 1
+            self._answer(StorageError("memory is full while the disk refuses"))
         self._pending.append(draft)
         self._work.set()
         if len(self._pending) >= GROUP:
@@ -85,6 +87,13 @@ class Recorder:
     def dropped(self) -> Counter[str]:
         """Words of drivers the wire does not know, over all devices."""
         return sum((stamper.dropped for stamper in self._stampers.values()), Counter())
+
+    async def stored(self) -> None:
+        """Wait until all that was observed so far is on the disk. Raises StorageError; it is kept and tried again."""
+        if self._pending:
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            await waiting
 
     async def run(self) -> None:
         """Commit what has come together, each interval or each GROUP records."""
@@ -108,8 +117,9 @@ class Recorder:
                 lost_before = self.lost["memory_full"]
                 try:
                     done = await self._spool.call(self._spool.spool.append, group)
-                except StorageError:
+                except StorageError as exc:
                     self._work.set()
+                    self._answer(exc)
                     raise
                 # While the disk was slow the oldest may have been pushed out of the queue; they are stored after all.
                 pushed_out = self.lost["memory_full"] - lost_before
@@ -117,6 +127,18 @@ class Recorder:
                 for _ in range(max(0, len(group) - pushed_out)):
                     self._pending.popleft()
                 self._stored(group, done)
+            self._answer(None)
+
+    def _answer(self, exc: StorageError | None) -> None:
+        """Tell those who wait in `stored`."""
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if future.done():  # given up meanwhile
+                continue
+            if exc is None:
+                future.set_result(None)
+            else:
+                future.set_exception(exc)
 
     def _stored(self, group: list[Draft], done: Appended) -> None:
         if self.trouble:

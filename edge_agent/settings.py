@@ -13,6 +13,7 @@ from chassis.mqtt import BrokerSettings
 from chassis.settings import read_text
 from edge_agent.drivers import registry
 from edge_agent.drivers.driver import SerialLine
+from edge_agent.sources.listener_settings import ListenerSettings, Port
 from vitals.document import convert
 from vitals.durations import Duration
 from vitals.errors import DocumentError, Problem, UsageError
@@ -40,12 +41,50 @@ class SerialSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return SerialLine(**{**known, **{name: value for name, value in given.items() if value is not None}})
 
 
+class TcpClientSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A serial port that another box serves over TCP, raw, such as ser2net or a terminal server."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1, description="Host name or address of that box")]
+    port: Port
+
+
+class UdpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A monitor that speaks datagrams; one datagram is given to the driver at a time."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1, description="Host name or address of the monitor")]
+    port: Port
+    local_port: Annotated[int, msgspec.Meta(ge=0, le=65535, description="Our own port; 0 takes any")] = 0
+
+
+class ReplaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A recording instead of a device; every observation carries the state `test`."""
+
+    file: Annotated[
+        Path, msgspec.Meta(description="CSV with t_s and a column per parameter (driver csv), or raw bytes of a device")
+    ]
+    speed: Annotated[float, msgspec.Meta(gt=0, le=1_000, description="1 is the time it took")] = 1.0
+    loop: Annotated[bool, msgspec.Meta(description="Begin again at the end")] = False
+    bytes_per_s: (
+        Annotated[int, msgspec.Meta(ge=1, le=4_000_000, description="Of raw bytes; the driver's line rate if left out")]
+        | None
+    ) = None
+
+
+SOURCES = ("serial", "tcp_client", "udp", "replay")
+CSV_DRIVER = "csv"  # of a replay that holds numbers, not bytes
+
+
 class DeviceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One monitor at this gateway."""
+    """One monitor at this gateway: exactly one of serial, tcp_client, udp or replay."""
 
     id: DeviceId
-    driver: Annotated[str, msgspec.Meta(min_length=1, description="Name of a driver")]
-    serial: SerialSettings
+    driver: Annotated[
+        str, msgspec.Meta(min_length=1, description="Name of a driver, or csv for a replay of recorded numbers")
+    ]
+    serial: SerialSettings | None = None
+    tcp_client: TcpClientSettings | None = None
+    udp: UdpSettings | None = None
+    replay: ReplaySettings | None = None
     options: Annotated[dict[str, Any], msgspec.Meta(description="Options of the driver, see its README")] = {}
     interval: Annotated[
         Duration,
@@ -53,6 +92,14 @@ class DeviceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             description="Keep one observation per interval; 0s keeps every one. A change of flags always goes"
         ),
     ] = msgspec.field(default_factory=lambda: Duration(0))
+
+    def __post_init__(self) -> None:
+        given = [name for name in SOURCES if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ValueError(f"device {self.id!r} needs exactly one of {', '.join(SOURCES)}, not {found}")
+        if self.driver == CSV_DRIVER and self.replay is None:
+            raise ValueError("driver csv is for a replay only")
 
 
 class SpoolSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,7 +130,8 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     gateway: GatewayId
     broker: BrokerSettings = msgspec.field(default_factory=BrokerSettings)
     spool: SpoolSettings = msgspec.field(default_factory=SpoolSettings)
-    devices: Annotated[list[DeviceSettings], msgspec.Meta(min_length=1)]
+    devices: list[DeviceSettings] = []
+    listeners: Annotated[list[ListenerSettings], msgspec.Meta(description="Ways in for many devices each")] = []
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def __post_init__(self) -> None:
@@ -93,8 +141,16 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
                 f"broker.username is {username!r} but the gateway is {self.gateway!r}: a gateway logs in under its own "
                 "id, so make the two equal or leave broker.username out"
             )
-        _no_twins("device id", [device.id for device in self.devices], "give each device its own id")
-        _no_twins("serial path", [device.serial.path for device in self.devices], "one port serves one device")
+        if not self.devices and not self.listeners:
+            raise ValueError("there is no device: give at least one entry under devices or listeners")
+        _no_twins("device id", self.device_ids(), "give each device its own id")
+        _no_twins("serial path", [d.serial.path for d in self.devices if d.serial], "one port serves one device")
+        _no_twins("listener id", [listener.id for listener in self.listeners], "give each listener its own id")
+
+    def device_ids(self) -> list[str]:
+        """Every device of this gateway, in the order of the file."""
+        own = [device.id for device in self.devices]
+        return own + [device.id for listener in self.listeners for device in listener.devices]
 
 
 def _no_twins(what: str, names: list[str], advice: str) -> None:
@@ -128,6 +184,8 @@ def _driver(settings: EdgeSettings, document: YamlDocument, index: int) -> list[
     """What is wrong with the driver a device names, or with its options."""
     device = settings.devices[index]
     place: tuple[str | int, ...] = ("devices", index)
+    if device.driver == CSV_DRIVER:
+        return []
     try:
         plugin = registry.find(device.driver)
     except UsageError as exc:

@@ -67,7 +67,7 @@ class Stamper:
         if observation.aperiodic:  # its own time may lie before what this device has already said
             time = max(0, time - max(0, observation.age_ms))
             wall -= observation.age_ms
-        if abs(time - wall) > TRUSTED_DRIFT_MS or wall < CLOCK_FLOOR_MS:
+        if observation.untimed or abs(time - wall) > TRUSTED_DRIFT_MS or wall < CLOCK_FLOOR_MS:
             clock = "unsynced"
         return Draft(
             device=self.device,

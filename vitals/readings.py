@@ -37,6 +37,7 @@ class Observation:
 
     An `aperiodic` observation is a single measurement with its own time (cuff pressure, spot check): it was made
     `age_ms` before it was heard and is published once. `device_time` is the monitor's own clock, without zone.
+    `untimed`: nobody knows when it was made; it gets the time it was heard, marked as of an unsynced clock.
     """
 
     values: Mapping[str, float] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Observation:
     aperiodic: bool = False
     age_ms: int = 0
     device_time: str | None = None
+    untimed: bool = False
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

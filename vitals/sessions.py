@@ -28,6 +28,19 @@ class DeviceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     detail: str = ""
 
 
+class ListenerStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One way in from the network for many devices. Counts are since the agent started."""
+
+    id: str
+    type: str  # tcp_json, webhook, care, mqtt, hl7
+    link: Link  # up: it listens; down: it cannot, `detail` says why
+    since: Milliseconds
+    connections: int = 0  # open now
+    taken: int = 0  # observations
+    refused: dict[str, int] = {}  # messages nobody could use, by reason
+    detail: str = ""
+
+
 class Hello(msgspec.Struct, frozen=True, kw_only=True):
     """Payload of `up/<gateway>/hello`, sent on every connect; the hub answers with a receipt from its journal."""
 
@@ -55,6 +68,7 @@ class GatewayStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     accepted: int = 0
     reason: str = ""
     devices: list[DeviceStatus] = []
+    listeners: list[ListenerStatus] = []
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

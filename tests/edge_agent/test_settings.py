@@ -1,6 +1,6 @@
-import msgspec
 import pytest
 import yaml
+from msgspec import inspect
 
 from edge_agent.drivers.driver import SerialLine
 from edge_agent.settings import EdgeSettings, SerialSettings, load_settings
@@ -92,25 +92,28 @@ def test_the_example_is_read(example):
 
 
 def test_the_example_has_every_key_there_is(example):
-    def keys(type_, prefix=""):
-        for field in msgspec.structs.fields(type_):
-            yield prefix + field.name
-            inner = msgspec.inspect.type_info(field.type)
-            for info in (inner, *getattr(inner, "types", ()), getattr(inner, "item_type", None)):
-                while isinstance(info, msgspec.inspect.Metadata):
-                    info = info.type
-                info = getattr(info, "item_type", info)
-                if isinstance(info, msgspec.inspect.StructType):
-                    yield from keys(info.cls, f"{prefix}{field.name}.")
+    def keys(info, prefix=""):
+        match info:
+            case inspect.Metadata():
+                yield from keys(info.type, prefix)
+            case inspect.UnionType():
+                for option in info.types:
+                    yield from keys(option, prefix)
+            case inspect.ListType() | inspect.VarTupleType():
+                yield from keys(info.item_type, prefix)
+            case inspect.StructType():
+                for field in info.fields:
+                    yield prefix + field.name
+                    yield from keys(field.type, f"{prefix}{field.name}.")
 
     def written(data, prefix=""):
-        for item in data if isinstance(data, list) else [data]:
+        for item in (entry for entry in (data if isinstance(data, list) else [data]) if isinstance(entry, dict)):
             for key, value in item.items():
                 yield prefix + key
                 if isinstance(value, dict | list) and key != "options":
                     yield from written(value, f"{prefix}{key}.")
 
-    known = set(keys(EdgeSettings))
+    known = set(keys(inspect.type_info(EdgeSettings)))
     assert "devices.serial.baud" in known
     assert "broker.tls.ca" in known
     assert set(written(yaml.safe_load(example.read_text()))) == known

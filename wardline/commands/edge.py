@@ -9,7 +9,9 @@ from pathlib import Path
 from chassis import logs
 from chassis.tasks import stop_on_signals
 from edge_agent.agent import broker_address, run_agent
-from edge_agent.settings import LoadedSettings, load_settings
+from edge_agent.settings import DeviceSettings, LoadedSettings, load_settings
+from edge_agent.sources.listener_settings import ListenerSettings, MqttSettings
+from edge_agent.sources.listeners import read_secrets
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -37,13 +39,38 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(loaded: LoadedSettings) -> int:
     """Settings and drivers are good when we get here; secrets and certificates are read, ports only looked at."""
     address = broker_address(loaded)
+    read_secrets(loaded)
     print(f"gateway {loaded.settings.gateway}: settings are good")
     print(
         f"  broker {address.host}:{address.port} as {address.username or 'anonymous'}{', TLS' if address.tls else ''}"
     )
     for device in loaded.settings.devices:
-        print(f"  device {device.id}: driver {device.driver}, {device.serial.path} ({_port_note(device.serial.path)})")
+        print(f"  device {device.id}: driver {device.driver}, {_source_note(device, loaded.folder)}")
+    for listener in loaded.settings.listeners:
+        print(f"  listener {listener.id}: {listener.kind}, {_door_note(listener)}")
+        for known in listener.devices:
+            print(f"    device {known.id}, known as {known.name}")
     return 0
+
+
+def _source_note(device: DeviceSettings, folder: Path) -> str:
+    if device.serial is not None:
+        return f"{device.serial.path} ({_port_note(device.serial.path)})"
+    if device.tcp_client is not None:
+        return f"TCP to {device.tcp_client.host} port {device.tcp_client.port}"
+    if device.udp is not None:
+        return f"UDP to {device.udp.host} port {device.udp.port}"
+    assert device.replay is not None
+    there = "there" if (folder / device.replay.file).is_file() else "not there now"
+    return f"replay of {device.replay.file} ({there}), marked as test"
+
+
+def _door_note(listener: ListenerSettings) -> str:
+    section = listener.section
+    if isinstance(section, MqttSettings):
+        where = f"{section.broker.host} port {section.broker.port}" if section.broker else "the gateway's broker"
+        return f"{section.topic} at {where}"
+    return f"{section.host} port {section.port}"
 
 
 def _port_note(path: str) -> str:
