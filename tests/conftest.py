@@ -13,6 +13,10 @@ import pytest
 START_TIMEOUT_S = 10.0
 
 
+def pytest_addoption(parser):
+    parser.addoption("--vectors", metavar="DIR", help="run the protocol vectors (JSON) of this folder instead of ours")
+
+
 def pytest_collection_modifyitems(items):
     """Whoever asks for the broker is marked so: `-m "not broker"` runs where there is none."""
     for item in items:
