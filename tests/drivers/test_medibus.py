@@ -550,6 +550,19 @@ def test_a_reply_cut_by_the_next_is_given_up(listen):
     assert heard.reasons() == ["incomplete"]
 
 
+def test_a_command_cut_by_a_reply_is_given_up(listen):
+    heard = listen("medibus", b"\x1bQ" + cp1(DC=72))
+    assert [seen.values for seen in heard.observations] == [{"hr": 72}]
+    assert [(bad.reason, bad.size) for bad in heard.bad] == [("incomplete", 2)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096])
+def test_a_command_without_end_takes_the_reply_around_it_along(size, listen):
+    data = b"\x01$DC72  " + order("J", "A" * 5_000) + cp1(DC=72)
+    assert listen("medibus", data, size=size) == listen("medibus", data)
+    assert {bad.reason for bad in listen("medibus", data).bad} == {"bad_length", "resync"}
+
+
 def test_the_tail_of_a_frame_is_forgiven_when_the_line_opens_and_no_other():
     driver = MedibusDriver(MedibusOptions())
     driver.start(0)
@@ -572,9 +585,12 @@ def test_a_frame_without_end_is_not_kept():
         answer("$", "DC72  E"),
         answer("$", "XX72  "),
         answer("'", "O10PAW HIGH"),
-        answer("'", "\x7f10PAW HIGH    "),
+        answer("'", "q10PAW HIGH    "),
+        answer("$", "DC7\x032 "),
         answer("*", "069Mode SIMV"),
         answer("*", "068Mode SIMV\x03"),
+        answer("*", "069Mode SIMV."),
+        answer("*", "069Mode\x03SIMV\x03"),
         answer("R", "8214"),
         answer("S", "00"),
         answer("S", "00   16000  -50  1x0FFF"),
@@ -673,6 +689,20 @@ def test_a_count_above_the_greatest_is_a_broken_record(listen):
 def test_a_curve_that_cannot_be_scaled_is_stepped_over(useless, listen):
     heard = listen("medibus", offer(useless, ("01", 16000, -180, 180, "FFF")) + record(1, 1365))
     assert {name: wave.samples for name, wave in heard.observations[-1].waves.items()} == {"01": (-60.0,)}
+
+
+def test_samples_without_end_are_not_kept(listen):
+    driver = MedibusDriver(MedibusOptions())
+    driver.feed(PAW_FLOW, 0)
+    bad = driver.feed(record(1, 2) + b"\x80" * 100_000, 0).bad
+    assert sum(lost.size for lost in bad) > 100_000 - 256
+
+
+def test_the_breathing_phase_last_told_goes_with_the_curves(listen):
+    breaths = record(1, 2, head=b"\xc6\xc0") + record(1, 2) + record(1, 2, head=b"\xc6\xc1") + record(1, 2)
+    assert listen("medibus", PAW_FLOW + breaths).observations[-1].device == {"phase": "expiration"}
+    assert listen("medibus", PAW_FLOW + breaths[:12]).observations[-1].device == {"phase": "inspiration"}
+    assert listen("medibus", PAW_FLOW + record(1, 2)).observations[-1].device == {}
 
 
 def test_realtime_bytes_nobody_asked_for_are_nothing(listen):
@@ -825,6 +855,26 @@ def test_ten_seconds_of_silence_begin_the_conversation_anew():
     assert next(seen.flags for seen in device.seen if "hr" in seen.values) == ()
 
 
+@pytest.mark.parametrize("how", ["silence", "icc", "stop"])
+def test_states_of_before_are_forgotten_when_the_conversation_begins_anew(how):
+    driver = MedibusDriver(MedibusOptions())
+    driver.start(0)
+    driver.feed(answer("Q") + alarm("4B") + text(T1E="STANDBY"), 0)
+    assert driver.feed(cp1(DC=72), 0).observations[0].flags == ("device_alarm", "low_battery", "standby")
+    if how == "silence":
+        driver.tick(10_000)
+    else:
+        driver.feed(order("Q" if how == "icc" else "U"), 1_000)
+    assert driver.feed(cp1(DC=72), 10_000).observations[0].flags == ()
+
+
+def test_only_the_answer_to_the_call_begins_the_conversation():
+    driver = MedibusDriver(MedibusOptions())
+    driver.start(0)
+    assert driver.feed(cp1(DC=72) + answer("0"), 10).send == b""
+    assert driver.feed(answer("Q"), 20).send == order("R")
+
+
 def test_a_device_that_only_talks_in_curves_is_called_again():
     device = Device()
     device.run(1_000)
@@ -888,6 +938,16 @@ def test_a_device_that_calls_us_all_the_time_is_still_read():
     assert sum("hr" in seen.values for seen in device.seen) >= 5
 
 
+def test_calls_of_the_device_do_not_pile_up_questions():
+    device = Device()
+    device.run(3_000)
+    for _ in range(50):
+        device.say(order("Q"))
+    device.asked.clear()
+    device.run(5_000)
+    assert device.codes().count("R") <= 2
+
+
 def test_a_device_that_ends_the_conversation_is_called_again_after_a_while():
     device = Device()
     device.run(3_000)
@@ -940,6 +1000,15 @@ def test_curves_that_stay_away_are_asked_for_again():
     device.replies["S"] = PAW_FLOW
     device.run(40_000)
     assert device.codes().count("S") == 2
+
+
+def test_curves_that_come_are_not_asked_for_again():
+    device = Device(waves=["paw"])
+    device.replies["S"] = PAW_FLOW
+    for _ in range(50):
+        device.run(1_000)
+        device.say(record(1) * 63)
+    assert device.codes().count("S") == 1
 
 
 def test_a_device_whose_curves_changed_is_told_to_stop_them_and_asked_anew():

@@ -150,8 +150,7 @@ class FrameDecoder:
     def _begin_command(self, found: list[Item]) -> None:
         if self._command is not None:
             found.append(BadFrame(reason="incomplete", size=len(self._command)))
-        if self._reply is None:
-            self._tell_stray(found)
+        self._tell_stray(found)
         self._command, self._opening = bytearray([ESC]), False
 
     def _grow(self, frame: bytearray, part: bytes, found: list[Item]) -> bytearray | None:
