@@ -66,7 +66,7 @@ class Hl7Taker:
     def take(self, message: Hl7Message, data: bytes) -> None:
         """Take all observations of a message or none. Raises Refused."""
         _require_oru(message)
-        key = message.control_id
+        key = f"{message.head.field(3)}|{message.control_id}"  # each sender counts for itself
         before = self._taken.find(key, data)
         if before is not None and before[0]:
             return

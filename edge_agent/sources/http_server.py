@@ -25,6 +25,7 @@ from vitals.errors import LinkError
 MAX_CONNECTIONS = 500
 HEAD_TIMEOUT_S = 10.0  # a connection that has no request under way for so long is closed
 BODY_TIMEOUT_S = 15.0
+DISCARDED = 16  # times the largest body: so much is read and thrown away, so that the sender hears the refusal
 TICK_S = 1.0
 STATUS = {"oversized": 413, "too_fast": 429, "bad_token": 401, "not_json": 415, "too_slow": 408, "key_reused": 422}
 
@@ -139,19 +140,23 @@ class HttpListener:
     async def _body(self, request: Request) -> bytes:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Refused("not_json", "the content type must be application/json")
-        length = request.headers.get("content-length", "0")
         too_large = Refused("oversized", f"a request may have at most {self._max_body} bytes")
-        if length.isdecimal() and int(length[:12]) > self._max_body:
+        length = request.headers.get("content-length", "0")
+        if length.isdecimal() and int(length[:12]) > self._max_body * DISCARDED:
             raise too_large
-        body = bytearray()
+        body, size = bytearray(), 0
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 async for piece in request.stream():
-                    body += piece
-                    if len(body) > self._max_body:
+                    size += len(piece)
+                    if size <= self._max_body:
+                        body += piece
+                    elif size > self._max_body * DISCARDED:
                         raise too_large
         except TimeoutError as exc:
             raise Refused("too_slow", "the request took too long to arrive") from exc
+        if size > self._max_body:
+            raise too_large
         return bytes(body)
 
 
