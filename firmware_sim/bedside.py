@@ -70,13 +70,17 @@ class Bedside:
         signs, since_s = moment.signs, (t_ms - moment.t_ms) / 1_000
         beat = (moment.beat + _per_second(_heart(signs)) * since_s) % 1.0
         breath = (moment.breath + _per_second(_breathing(signs)) * since_s) % 1.0
+        shaken = waves.shaking(t_ms) if "artifact" in signs.states else 0.0
         match name:
             case "ecg_ii":
-                return None if "lead_off" in signs.states else (waves.ecg(beat) if _heart(signs) else 0.0)
+                return None if "lead_off" in signs.states else _ecg(signs, beat) + 0.6 * shaken
             case "resp":
-                return None if "lead_off" in signs.states else waves.resp(breath)
+                return None if "lead_off" in signs.states else waves.resp(breath) + 0.4 * shaken
             case "pleth":
-                return None if moment.probe_off else (waves.pleth(beat, signs.get("pi") or 2.0) if _heart(signs) else 0)
+                if moment.probe_off:
+                    return None
+                strength = signs.get("pi") or 2.0
+                return (waves.pleth(beat, strength) if _heart(signs) else 0.0) + strength * abs(shaken)
             case "abp_w":
                 sys, dia = signs.get("abp_sys"), signs.get("abp_dia")
                 return None if sys is None or dia is None else waves.abp(beat, sys, dia)
@@ -114,6 +118,13 @@ class Bedside:
             cuff_ms=_measured(before, signs, t_ms),
             fitted=before.fitted | signs.values.keys(),
         )
+
+
+def _ecg(signs: Signs, beat: float) -> float:
+    rate = _heart(signs)
+    if rate is None:
+        return 0.0
+    return waves.ecg_ventricular(beat) if "ventricular_tachycardia" in signs.states else waves.ecg(beat, rate)
 
 
 def _heart(signs: Signs) -> float | None:

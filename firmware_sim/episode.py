@@ -18,7 +18,18 @@ from vitals.parameters import PARAMETERS
 
 FOLDER = Path(__file__).parent / "episodes"
 
-State = Literal["sensor_off", "no_sensor", "lead_off", "artifact", "low_battery"]
+State = Literal[
+    "sensor_off",
+    "no_sensor",
+    "lead_off",
+    "artifact",
+    "low_battery",
+    "asystole",
+    "ventricular_tachycardia",
+    "cuff_leak",
+    "no_line",
+    "occlusion",
+]
 
 
 class Targets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +42,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     nibp_dia: float | None = None
     temp: float | None = None
     pi: float | None = None
+    etco2: float | None = None
 
     def __post_init__(self) -> None:
         for name, value in self.given().items():
@@ -45,11 +57,17 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One moment of a timeline. Targets are reached here, on a straight way; states hold until the next point."""
+    """One moment of a timeline. Targets are reached here, on a straight way; all else holds until the next point."""
 
     at: Duration
     targets: Targets = msgspec.field(default_factory=Targets)
     states: tuple[State, ...] = ()
+    monitor_off: Annotated[bool, msgspec.Meta(description="The monitor has no power, and starts anew after it")] = False
+    clock_ahead_s: Annotated[float, msgspec.Meta(description="How far the monitor's own clock is wrong")] = 0.0
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is asked for here."""
+        return not (self.targets.given() or self.states or self.monitor_off or self.clock_ahead_s)
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,8 +81,8 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         times = [point.at for point in self.timeline]
         if times[0] != 0 or any(later <= earlier for earlier, later in pairwise(times)):
             raise ValueError("the timeline starts at 0s and its times grow")
-        if self.timeline[-1].targets.given() or self.timeline[-1].states:
-            raise ValueError("the last point has no targets and no states, so that the patient recovers")
+        if not self.timeline[-1].is_quiet():
+            raise ValueError("the last point asks for nothing, so that the patient recovers")
 
     @property
     def length_ms(self) -> int:
@@ -81,10 +99,12 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Targets with the weight they have now (0: the patient's own value, 1: the target), and states."""
+    """Targets with the weight they have now (0: the patient's own value, 1: the target), and what else holds."""
 
     targets: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     states: frozenset[str] = frozenset()
+    monitor_off: bool = False
+    clock_ahead_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +126,16 @@ class Schedule:
         now = t_ms % self.repeat_ms if self.repeat_ms else t_ms
         pulls = [episode.pull(now - start) for start, episode in self.starts if start <= now]
         targets = {name: target for pull in pulls for name, target in pull.targets.items()}
-        return Pull(targets, frozenset().union(*(pull.states for pull in pulls)))
+        return Pull(
+            targets,
+            frozenset().union(*(pull.states for pull in pulls)),
+            any(pull.monitor_off for pull in pulls),
+            sum(pull.clock_ahead_ms for pull in pulls),
+        )
+
+    def touches_power(self) -> bool:
+        """Whether the monitor is ever off."""
+        return any(point.monitor_off for _, episode in self.starts for point in episode.timeline)
 
 
 def shipped_episodes() -> dict[str, Episode]:
@@ -139,4 +168,4 @@ def _between(here: Point, there: Point, way: float) -> Pull:
             targets[name] = (after[name], way)
         else:
             targets[name] = (before[name], 1.0 - way)
-    return Pull(targets, frozenset(here.states))
+    return Pull(targets, frozenset(here.states), here.monitor_off, round(here.clock_ahead_s * 1_000))

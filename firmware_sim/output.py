@@ -61,8 +61,8 @@ def run_on_stream(plugged: Plugged, stream: BinaryIO, end_ms: int | None) -> Non
     pace = Pace(time.monotonic)
     while True:
         t_ms, late = pace.next()
-        data = noise.spoil(monitor.step(t_ms))
-        if data and not late:
-            stream.write(data)
-            stream.flush()
+        for piece in noise.pieces(noise.spoil(monitor.step(t_ms))):
+            if not late:
+                stream.write(piece)
+                stream.flush()
         time.sleep(SLICE_MS / 1_000)

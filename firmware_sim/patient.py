@@ -1,4 +1,4 @@
-"""A seeded patient: heart, breath, saturation, pressure and temperature drifting together around a baseline.
+"""A seeded patient: heart, breath, saturation, CO2, pressure and temperature drifting together around a baseline.
 
 Good enough to exercise a ward's software, and no more: it is not a model of any disease.
 """
@@ -26,6 +26,7 @@ BOUNDS = {
     "nibp_dia": (20.0, 160.0),
     "temp": (30.0, 43.0),
     "pi": (0.05, 20.0),
+    "etco2": (5.0, 100.0),
 }
 
 # Parameter: standard deviation of its own drift, of its part in the common drift, and time constant in seconds.
@@ -38,6 +39,11 @@ _DRIFT = {
     "temp": (0.05, 0.02, 1_800.0),
     "pi": (0.3, -0.2, 60.0),
 }
+_CO2_DRIFT = (0.7, 60.0)  # standard deviation and time constant; its common part is that of the breathing
+_CO2_ANSWER = 0.35  # slower breathing by 1 % raises the end-tidal CO2 by so many %
+NO_BREATH_RR = 3.0  # slower than this nothing is exhaled
+_ARREST = {"abp_sys": 17.0, "abp_dia": 15.0, "abp_mean": 16.0}  # what stays in the arteries without a beat
+
 _AROUSAL_S = 150.0  # how slowly the common drift moves
 _FURTHEST = 2.5  # standard deviations; beyond that a quiet patient would alarm by chance
 
@@ -78,7 +84,11 @@ class Patient:
         self._held = dict(held or {})
         self._baseline = {name: self._held.get(name, getattr(drawn, name)) for name in _DRIFT}
         self._schedule = schedule or Schedule()
+        self._airway = random.Random(f"airway {seed}")  # noqa: S311 - its own, so that seeds mean what they meant
+        self._usual_rr = drawn.rr
+        self._baseline["etco2"] = self._held.get("etco2", self._airway.uniform(35.5, 40.5))
         self._arousal = 0.0
+        self._co2 = 0.0
         self._drift = dict.fromkeys(_DRIFT, 0.0)
         self._cuff: dict[str, float] = {}
         self._tick = -1
@@ -94,20 +104,23 @@ class Patient:
 
     def _move(self) -> None:
         """One step of mean-reverting noise, common and per parameter."""
-        self._arousal = self._wander(self._arousal, _AROUSAL_S)
+        self._arousal = self._wander(self._arousal, _AROUSAL_S, self._chance)
         for name, (_, _, slowness_s) in _DRIFT.items():
-            self._drift[name] = self._wander(self._drift[name], slowness_s)
+            self._drift[name] = self._wander(self._drift[name], slowness_s, self._chance)
+        self._co2 = self._wander(self._co2, _CO2_DRIFT[1], self._airway)
 
-    def _wander(self, place: float, slowness_s: float) -> float:
+    @staticmethod
+    def _wander(place: float, slowness_s: float, chance: random.Random) -> float:
         step = TICK_MS / 1_000 / slowness_s
-        place += -place * step + math.sqrt(2 * step) * self._chance.gauss(0.0, 1.0)
+        place += -place * step + math.sqrt(2 * step) * chance.gauss(0.0, 1.0)
         return max(-_FURTHEST, min(_FURTHEST, place))
 
     def _sense(self, t_ms: int) -> Signs:
         pull = self._schedule.pull(t_ms)
         body = {name: self._value(name, pull) for name in _DRIFT}
         if t_ms % CUFF_INTERVAL_MS == 0:
-            self._cuff = _cuff(body["nibp_sys"], body["nibp_dia"])
+            measured = _pressures("nibp", body["nibp_sys"], body["nibp_dia"])
+            self._cuff = {} if pull.states & {"cuff_leak", "asystole"} else measured
         values = {
             "hr": float(round(body["hr"])),
             "pr": float(round(body["hr"])),
@@ -116,33 +129,54 @@ class Patient:
             "temp": round(body["temp"], 1),
             "pi": round(body["pi"], 2),
             **self._cuff,
+            **_pressures("abp", body["nibp_sys"], body["nibp_dia"]),
         }
+        if body["rr"] >= NO_BREATH_RR:
+            values["etco2"] = float(round(self._end_tidal(body["rr"], pull)))
+        if "asystole" in pull.states:
+            values |= _ARREST
         return Signs(values=_attached(values, pull.states), states=pull.states)
 
     def _value(self, name: str, pull: Pull) -> float:
         own_sd, common_sd, _ = _DRIFT[name]
         restless = 0.0 if name in self._held else self._drift[name] * own_sd + self._arousal * common_sd
-        value: float = self._baseline[name] + restless
-        if name in pull.targets:
-            target, weight = pull.targets[name]
-            value += (target + FOLLOW * restless - value) * weight
-        low, high = BOUNDS[name]
-        return max(low, min(high, value))
+        return _pulled(name, self._baseline[name], restless, pull)
+
+    def _end_tidal(self, rr: float, pull: Pull) -> float:
+        """CO2 at the end of a breath: the slower the breathing, the more of it is left."""
+        if "etco2" in self._held:
+            return _pulled("etco2", self._baseline["etco2"], 0.0, pull)
+        left = (self._usual_rr / rr) ** _CO2_ANSWER
+        return _pulled("etco2", self._baseline["etco2"] * left, self._co2 * _CO2_DRIFT[0], pull)
 
 
-def _cuff(sys: float, dia: float) -> dict[str, float]:
+def _pulled(name: str, own: float, restless: float, pull: Pull) -> float:
+    """A patient's own value and its restlessness, on the way to the target of an episode."""
+    value = own + restless
+    if name in pull.targets:
+        target, weight = pull.targets[name]
+        value += (target + FOLLOW * restless - value) * weight
+    low, high = BOUNDS[name]
+    return max(low, min(high, value))
+
+
+def _pressures(stem: str, sys: float, dia: float) -> dict[str, float]:
     return {
-        "nibp_sys": float(round(sys)),
-        "nibp_dia": float(round(dia)),
-        "nibp_mean": float(round(dia + (sys - dia) / 3)),
+        f"{stem}_sys": float(round(sys)),
+        f"{stem}_dia": float(round(dia)),
+        f"{stem}_mean": float(round(dia + (sys - dia) / 3)),
     }
 
 
 def _attached(values: dict[str, float], states: frozenset[str]) -> dict[str, float]:
-    """Only what a sensor that is on the patient can deliver."""
+    """Only what a sensor that is on the patient can deliver; where no heart beats there is no rate, not a rate of 0."""
     lost: set[str] = set()
-    if states & {"sensor_off", "no_sensor"}:
+    if states & {"sensor_off", "no_sensor", "asystole"}:
         lost |= {"pr", "spo2", "pi"}
     if "lead_off" in states:
         lost |= {"hr", "rr"}
+    if "asystole" in states:
+        lost |= {"hr"}
+    if states & {"no_line", "occlusion"}:
+        lost |= {"etco2"}
     return {name: value for name, value in values.items() if name not in lost}

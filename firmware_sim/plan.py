@@ -10,11 +10,13 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from chassis.settings import read_settings
-from firmware_sim.episode import Schedule, find_episode
+from firmware_sim.clock import Clock
+from firmware_sim.episode import Pull, Schedule, find_episode
 from firmware_sim.monitors.monitor import Monitor, Options
 from firmware_sim.monitors.registry import find_kind
 from firmware_sim.noise import Noise, NoiseMix
 from firmware_sim.patient import BOUNDS, Patient
+from firmware_sim.power import Powered
 from firmware_sim.recording import Player, find_recording, read_recording
 from firmware_sim.signs import Faster, Source
 from vitals.durations import Duration
@@ -25,7 +27,6 @@ FOLDER = Path(__file__).parent / "plans"
 LinkName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="Name of the link")]
 MAX_SPEED = 100_000
 Speed = Annotated[float, msgspec.Meta(gt=0, le=MAX_SPEED)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 _T = TypeVar("_T")
 
@@ -50,6 +51,7 @@ class HeldValues(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     nibp_dia: float | None = None
     temp: float | None = None
     pi: float | None = None
+    etco2: float | None = None
 
     def __post_init__(self) -> None:
         for name, value in self.given().items():
@@ -99,7 +101,9 @@ class StationMonitor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     repeat: Annotated[Duration | None, msgspec.Meta(description="All episodes come again after this time")] = None
     recording: PlayedRecording | None = None
     speed: Annotated[Speed, msgspec.Meta(description="How fast a simulated patient lives")] = 1.0
-    noise: Share = 0.0
+    noise: Annotated[
+        float | str, msgspec.Meta(description="0.001 for the mix, or kinds: loss=0.01,flips=0.001,one-byte")
+    ] = 0.0
     boot_noise: bool = False
 
     def __post_init__(self) -> None:
@@ -109,6 +113,7 @@ class StationMonitor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         if self.recording is not None and (self.episodes or self.held.given()):
             raise ValueError("a recording has no episodes and no held values")
         self.schedule()
+        _known(self.cable)
 
     def schedule(self) -> Schedule:
         """What happens to the patient when."""
@@ -117,12 +122,24 @@ class StationMonitor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def build(self, folder: Path) -> Monitor:
         """The monitor, on its patient or recording. Raises UsageError, DocumentError."""
-        options = Options(seed=self.seed, device=self.device, boot_noise=self.boot_noise)
-        return find_kind(self.monitor).make(self.source(folder), options)
+        kind, schedule = find_kind(self.monitor), self.schedule()
+
+        def pull(t_ms: int) -> Pull:
+            return schedule.pull(int(t_ms * self.speed))
+
+        options = Options(
+            seed=self.seed,
+            device=self.device,
+            boot_noise=self.boot_noise,
+            clock=Clock(ahead_ms=lambda t_ms: pull(t_ms).clock_ahead_ms),
+        )
+        if schedule.touches_power():
+            return Powered(kind, self.source(folder), options, lambda t_ms: pull(t_ms).monitor_off)
+        return kind.make(self.source(folder), options)
 
     def cable(self) -> Noise:
-        """The noise of its line."""
-        return Noise(NoiseMix.of(self.noise), self.seed)
+        """The noise of its line. Raises UsageError."""
+        return Noise(NoiseMix.parse(str(self.noise)), self.seed)
 
     def source(self, folder: Path) -> Source:
         """The patient or the recording. Raises UsageError, DocumentError."""

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+# What ails a patient or a cuff, beside the states a device may report.
+AILMENTS = frozenset({"ventricular_tachycardia", "cuff_leak"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
-    """Numbers by parameter name (vitals.parameters) and device states (vitals.vocabulary).
+    """Numbers by parameter name (vitals.parameters), device states (vitals.vocabulary) and AILMENTS.
 
     A parameter that has no number is not in `values`. It is never 0.
     """
@@ -38,3 +41,14 @@ class Faster:
 
     def at(self, t_ms: int) -> Signs:
         return self._source.at(int(t_ms * self._speed))
+
+
+class Later:
+    """A source for a monitor that is switched on `by_ms` after the patient's time began."""
+
+    def __init__(self, source: Source, by_ms: int) -> None:
+        self._source = source
+        self._by_ms = by_ms
+
+    def at(self, t_ms: int) -> Signs:
+        return self._source.at(t_ms + self._by_ms)

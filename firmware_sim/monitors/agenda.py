@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-SWITCHED_ON = datetime(2026, 1, 1, 8, 0, 0)  # what the clocks of simulated monitors show when they start
+from firmware_sim.clock import Clock
 
 Act = Callable[[], bytes]
 
@@ -21,8 +21,9 @@ class _Task:
 class Agenda:
     """Tasks by name. What is heard is heard at the time of the last run, and answered before anything else is due."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.now_ms = 0
+        self._clock = clock or Clock()
         self._tasks: dict[str, _Task] = {}
         self._waiting = bytearray()
 
@@ -65,7 +66,7 @@ class Agenda:
 
     def clock(self) -> datetime:
         """The monitor's own clock: it has no zone."""
-        return SWITCHED_ON + timedelta(milliseconds=self.now_ms)
+        return self._clock.at(self.now_ms)
 
     def _first(self, t_ms: int) -> str | None:
         due = [(task.due_ms, name) for name, task in self._tasks.items() if task.due_ms <= t_ms]

@@ -59,7 +59,7 @@ class DatexDri:
         self.name = "ge-datex-dri"
         self.title = TITLE
         self._bedside = Bedside(source)
-        self._agenda = Agenda()
+        self._agenda = Agenda(options.clock)
         self._hearing = Hearing()
         self._number = 0
         self._waves: tuple[int, ...] = ()

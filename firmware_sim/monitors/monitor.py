@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from firmware_sim.clock import Clock
 from firmware_sim.signs import Source
 
 
@@ -29,6 +30,7 @@ class Options:
     seed: int = 0
     device: str | None = None  # the name it gives itself, where its protocol has one
     boot_noise: bool = False  # what a board prints before its program runs
+    clock: Clock = field(default_factory=Clock)  # the monitor's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

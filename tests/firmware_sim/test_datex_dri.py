@@ -405,7 +405,7 @@ def test_bytes_do_not_depend_on_how_time_is_sliced(slice_ms, ask):
 def test_same_signs_give_the_same_bytes_for_ever(ask):
     bed = Bed((0, signs()), (15_000, signs("artifact", hr=185.0, etco2=61.0)))
     assert hashlib.sha256(conversation(100, ask, bed)).hexdigest() == (
-        "ae1df7906b69840cc26fe8f5da2e927d9dbc8b99f36539e2bfd2c8af22ab5471"
+        "71be6141a01540f8f37c6dcfbc7ab97e170e1e0df56d64d55ae836cc78e28474"
     )
 
 

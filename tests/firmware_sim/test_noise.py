@@ -1,7 +1,10 @@
 """Noise: each kind does what it says, the same for the same seed."""
 
+from dataclasses import replace
+
 import pytest
 
+from firmware_sim.noise import KINDS as NAMES
 from firmware_sim.noise import Noise, NoiseMix
 from vitals.errors import UsageError
 
@@ -83,3 +86,56 @@ def test_one_byte_writes():
 def test_rate_is_a_share(rate):
     with pytest.raises(UsageError, match="from 0 to 1"):
         NoiseMix.of(rate)
+
+
+@pytest.mark.parametrize(
+    ("text", "mix"),
+    [
+        ("", NoiseMix()),
+        ("0", NoiseMix()),
+        ("0.001", NoiseMix.of(0.001)),
+        ("one-byte", NoiseMix(one_byte_writes=True)),
+        ("0.001,one-byte", NoiseMix(rate=0.001, garbage_bytes=37, one_byte_writes=True)),
+        ("garbage", NoiseMix(garbage_bytes=37)),
+        ("garbage=5, skip=70", NoiseMix(garbage_bytes=5, skipped_bytes=70)),
+        ("loss=0.01", NoiseMix(rate=0.01, loss=0.01, flip=0, insert=0, burst=0, silence=0)),
+        (
+            "loss=0.01,flips=0.02,strays=0.03,bursts=0.04,silence=0.05",
+            NoiseMix(rate=0.15, loss=0.01, flip=0.02, insert=0.03, burst=0.04, silence=0.05),
+        ),
+    ],
+)
+def test_noise_is_written_as_one_rate_or_kind_by_kind(text, mix):
+    parsed = NoiseMix.parse(text)
+    assert parsed == replace(mix, rate=parsed.rate)
+    assert parsed.rate == pytest.approx(mix.rate)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("2", "from 0 to 1"),
+        ("loss=-1", "from 0 to 1"),
+        ("flips=nan", "from 0 to 1"),
+        ("loss=0.7,flips=0.7", "from 0 to 1"),
+        ("loss", "neither a share"),
+        ("hum=0.1", "neither a share"),
+        ("garbage=nan", "number of bytes"),
+        ("skip=-1", "number of bytes"),
+        ("0.001,loss=0.1", "either one rate"),
+    ],
+)
+def test_bad_noise_says_what_noise_there_is(text, problem):
+    with pytest.raises(UsageError, match=problem):
+        NoiseMix.parse(text)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_named_kind_does_what_the_kind_does(name):
+    assert Noise(NoiseMix.parse(f"{name}=0.01"), 1).spoil(CLEAN) == Noise(only(NAMES[name]), 1).spoil(CLEAN)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000])
+def test_reader_may_join_in_the_middle_of_a_frame(size):
+    noise = Noise(NoiseMix.parse("skip=10"), 1)
+    assert b"".join(noise.spoil(CLEAN[at : at + size]) for at in range(0, len(CLEAN), size)) == CLEAN[10:]

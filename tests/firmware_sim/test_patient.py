@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import statistics
 import subprocess
 import sys
 from itertools import pairwise
@@ -18,7 +19,9 @@ from firmware_sim.monitors.talking import TALKING
 from firmware_sim.patient import BOUNDS, CUFF_INTERVAL_MS, Patient
 
 ROOT = Path(__file__).parents[2]
-BODY = {**BOUNDS, "pr": BOUNDS["hr"], "nibp_mean": (BOUNDS["nibp_dia"][0], BOUNDS["nibp_sys"][1])}
+WIDEST = (BOUNDS["nibp_dia"][0], BOUNDS["nibp_sys"][1])
+ARTERY = dict.fromkeys(("abp_sys", "abp_dia", "abp_mean"), (15.0, WIDEST[1]))  # 15: what stays without a beat
+BODY = {**BOUNDS, **ARTERY, "pr": BOUNDS["hr"], "nibp_mean": WIDEST}
 
 # A change here changes what every seed means: fine when the model is meant to change, never by accident.
 DIGESTS = {
@@ -90,6 +93,8 @@ def test_quiet_patient_has_nothing_to_alarm_about(seed):
         assert 95 < values["nibp_sys"] < 160
         assert values["nibp_dia"] < values["nibp_mean"] < values["nibp_sys"]
         assert 36.0 <= values["temp"] <= 37.6
+        assert 32 <= values["etco2"] <= 46
+        assert values["abp_dia"] < values["abp_mean"] < values["abp_sys"] < 160
 
 
 def test_patient_moves():
@@ -118,3 +123,26 @@ def test_cuff_pressure_stands_until_the_next_inflation():
     changes = [index for index, (a, b) in enumerate(pairwise(pressures), 1) if a != b]
     assert changes
     assert all(index * 10_000 % CUFF_INTERVAL_MS == 0 for index in changes)
+
+
+def test_heart_breath_and_pressure_move_together():
+    patients = (Patient(seed) for seed in range(30))
+    moved = [(patient.at(0).values, patient.at(600_000).values) for patient in patients]
+    rates = [after["hr"] - before["hr"] for before, after in moved]
+    pressures = [after["abp_sys"] - before["abp_sys"] for before, after in moved]
+    breaths = [after["rr"] - before["rr"] for before, after in moved]
+    assert statistics.correlation(rates, pressures) > 0.25
+    assert statistics.correlation(rates, breaths) > 0.25
+
+
+def test_slower_breathing_leaves_more_co2_and_none_leaves_no_number():
+    calm, slow, still = (Patient(8, held={"rr": rr}).at(10_000).values.get("etco2") for rr in (16.0, 6.0, 2.0))
+    assert slow > calm + 5
+    assert still is None
+
+
+def test_arterial_pressure_moves_between_two_cuffs():
+    patient = Patient(9)
+    values = [patient.at(t_ms).values for t_ms in range(0, CUFF_INTERVAL_MS, 1_000)]
+    assert len({entry["abp_sys"] for entry in values}) > 2
+    assert len({entry["nibp_sys"] for entry in values}) == 1

@@ -53,7 +53,11 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--link", type=Path, metavar="PATH", help="with --pty: a symbolic link that keeps its name")
     parser.add_argument("--seconds", type=float, metavar="N", help="stop after so many seconds of the monitor")
     parser.add_argument(
-        "--noise", type=float, default=0.0, metavar="RATE", help="share of bytes the line spoils, 0 to 1"
+        "--noise",
+        default="0",
+        metavar="NOISE",
+        help="share of bytes the line spoils (0.001: the mix), or what exactly: "
+        "loss=0.01,flips=0.001,strays=0.001,bursts=0.001,silence=0.0001,garbage=37,skip=50,one-byte",
     )
 
 
