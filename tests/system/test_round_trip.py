@@ -1,0 +1,292 @@
+"""Every simulated monitor, heard by its driver: ten minutes of a patient go in as signs and come out as values.
+
+Simulators and drivers are written by different people from the same sheets. Each kind of monitor in the registry is
+tried with the driver whose name it carries; the talking ones talk. Time is simulated; the pty between them is real.
+"""
+
+import os
+import select
+import typing
+from contextlib import closing
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import cache
+
+import pytest
+
+from edge_agent.drivers.registry import build, find, names
+from edge_agent.sources.serial import open_port
+from firmware_sim.episode import Schedule, shipped_episodes
+from firmware_sim.lines.pty import PtyLine
+from firmware_sim.monitors.monitor import Options
+from firmware_sim.monitors.registry import KINDS, find_kind
+from firmware_sim.noise import Noise, NoiseMix
+from firmware_sim.patient import Patient
+from firmware_sim.signs import Signs
+from vitals.parameters import PARAMETERS
+from vitals.vocabulary import DEVICE_STATES, MISSING_REASONS
+
+END_MS = 600_000
+SLICE_MS = 100  # as often as a gateway lets a driver speak
+SEED = 11
+PIECE = 1024  # what a pty surely takes at once
+DEADLINE_S = 10.0
+# How much older than its bytes a number may be: the slowest monitor says a line each two seconds.
+LAG_MS = 4_000
+NOISES = (0.0, 0.0001, 0.001, 0.01)
+
+# Half of the smallest step a monitor shows, and a little for the rounding on the way.
+HALF_STEP = defaultdict(lambda: 0.501, temp=0.051, temp_core=0.051, temp_skin=0.051, pi=0.051)
+
+# What happens to the patient, each with its start in seconds.
+EPISODES = (("probe-off", 120), ("lead-off", 200), ("tachycardia", 280), ("desaturation", 420))
+
+# The option without which a driver cannot know what it hears.
+CHOSEN = {"json-line": {"strict": True}}
+# Beside the drivers of these monitors there is nothing that could tell a damaged number from a good one.
+UNCHECKED = {"contec-cms50", "ivy450c", "masimo-ascii1", "nellcor-ascii", "nonin df1", "nonin df8", "nonin ascii"}
+# What of the patient a driver must have told, at the least.
+SHOWS = {
+    "capnostream20": "etco2 rr spo2 pr",
+    "contec-cms50": "spo2 pr",
+    "ge-datex-dri": "hr spo2 pr rr etco2 fio2 abp_sys abp_dia abp_mean nibp_sys nibp_dia nibp_mean temp cvp icp",
+    "hobby-lines": "hr spo2 rr temp nibp_sys nibp_dia nibp_mean",
+    "intellivue": "hr spo2 nibp_sys nibp_dia nibp_mean",
+    "ivy450c": "hr rr etco2 spo2 pr abp_sys abp_dia abp_mean nibp_sys nibp_dia nibp_mean temp",
+    "masimo-ascii1": "spo2 pr pi",
+    "medibus": "hr spo2 rr etco2",
+    "nellcor-ascii": "spo2 pr",
+    "nonin": "spo2 pr",
+}
+# A monitor whose fault is part of the play: its driver must see through it, and count it.
+FAULTS = {"capnostream20-field-shift": {"bad_frame"}}
+WAVES = {
+    "ge-datex-dri": ["ecg1", "pleth", "co2"],
+    "intellivue": ["ecg_ii", "pleth"],
+    "medibus": ["paw", "flow"],
+}
+
+
+class Bed:
+    """A patient with everything a monitor may measure, and a memory of it."""
+
+    def __init__(self):
+        episodes = shipped_episodes()
+        starts = tuple((start_s * 1_000, episodes[name]) for name, start_s in EPISODES)
+        self._patient = Patient(SEED, schedule=Schedule(starts))
+        self.past = {}
+
+    def at(self, t_ms):
+        t_ms = t_ms // 500 * 500
+        while len(self.past) * 500 <= t_ms:
+            self._remember(len(self.past) * 500)
+        return self.past[t_ms]
+
+    def _remember(self, t_ms):
+        signs = self._patient.at(t_ms)
+        values = dict(signs.values)
+        sys, dia = 118 + t_ms // 9_000 % 7, 71 + t_ms // 7_000 % 5
+        more = {"abp_sys": sys, "abp_dia": dia, "abp_mean": round(dia + (sys - dia) / 3), "cvp": 8, "icp": 12}
+        more |= {"etco2": 36.0 + t_ms // 11_000 % 6, "fio2": 40, "temp_core": 37.4, "temp_skin": 34.2}
+        self.past[t_ms] = Signs(values=more | values, states=signs.states)
+
+    def ever(self, name, value, now):
+        """Whether the patient had this number a moment ago."""
+        grid = range(max(0, now - LAG_MS) // 500 * 500, now + 1, 500)
+        near = (self.at(t_ms).get(name) for t_ms in grid)
+        return any(there is not None and abs(there - value) <= HALF_STEP[name] for there in near)
+
+
+@dataclass
+class Heard:
+    """What came out of a run."""
+
+    observations: list = field(default_factory=list)  # with the time of each
+    bad: Counter = field(default_factory=Counter)
+    good: int = 0
+
+    def add(self, part, now):
+        self.observations += [(now, seen) for seen in part.observations]
+        self.bad.update(bad.reason for bad in part.bad)
+        self.good += part.good
+        return part.send
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A kind of monitor, and the driver for it."""
+
+    kind: str
+    driver: str
+    options: tuple
+
+    def build(self, **more):
+        return build(self.driver, {**dict(self.options), **more})
+
+    @property
+    def checked(self):
+        """Whether every number stands under a checksum."""
+        return not {self.driver, f"{self.driver} {dict(self.options).get('format')}"} & UNCHECKED
+
+
+def pair_of(kind):
+    """The driver a kind of monitor is named after, and in its name the format if the driver must be told."""
+    found = [name for name in names() for word in (kind.name, *kind.aliases) if f"{word}-".startswith(f"{name}-")]
+    if not found:
+        return None
+    driver = max(found, key=len)
+    options = dict(CHOSEN.get(kind.name, {}))
+    rest = kind.name.removeprefix(f"{driver}-")
+    formats = typing.get_type_hints(find(driver).options).get("format")
+    if rest in typing.get_args(formats):
+        options["format"] = rest
+    return Pair(kind.name, driver, tuple(options.items()))
+
+
+PAIRS = [pair for kind in KINDS if (pair := pair_of(kind))]
+each_pair = pytest.mark.parametrize("pair", PAIRS, ids=[pair.kind for pair in PAIRS])
+
+
+class Cable:
+    """A pty: the monitor at one end, a port opened as a gateway opens it at the other."""
+
+    def __init__(self, plugin):
+        self._line = PtyLine()
+        self._port = open_port(self._line.address, plugin.line)
+
+    def carry(self, data):
+        """From the monitor to the driver."""
+        for at in range(0, len(data), PIECE):
+            piece = data[at : at + PIECE]
+            self._line.write(piece)
+            while piece:
+                assert select.select([self._port], [], [], DEADLINE_S)[0], "the pty swallowed bytes"
+                arrived = os.read(self._port.fileno(), PIECE)
+                assert piece.startswith(arrived)
+                piece = piece[len(arrived) :]
+                yield arrived
+
+    def answer(self, data):
+        """From the driver to the monitor."""
+        os.write(self._port.fileno(), data)
+        heard = b""
+        while len(heard) < len(data):
+            heard += self._line.read()
+        return heard
+
+    def close(self):
+        self._port.close()
+        self._line.close()
+
+
+def converse(pair, noise_rate, *, end_ms=END_MS, **options):
+    """The monitor and its driver in one conversation, on a line that spoils what the monitor says."""
+    bed = Bed()
+    monitor = find_kind(pair.kind).make(bed, Options(seed=SEED))
+    noise = Noise(NoiseMix.of(noise_rate), SEED)
+    driver = pair.build(**options)
+    heard = Heard()
+    with closing(Cable(find(pair.driver))) as cable:
+        monitor.receive(cable.answer(driver.start(0)))
+        for now in range(SLICE_MS, end_ms + 1, SLICE_MS):
+            said = b""
+            for data in cable.carry(noise.spoil(monitor.step(now))):
+                said += heard.add(driver.feed(data, now), now)
+            if said := said + driver.tick(now):
+                monitor.receive(cable.answer(said))
+    return bed, heard
+
+
+@cache
+def on_a_clean_line(pair):
+    return converse(pair, 0.0)
+
+
+def test_every_kind_of_monitor_has_a_driver():
+    assert {kind.name for kind in KINDS} == {pair.kind for pair in PAIRS}
+
+
+def test_every_driver_has_a_simulated_monitor():
+    without = set(names()) - {pair.driver for pair in PAIRS}
+    assert not without, f"nobody plays a monitor for {sorted(without)}"
+
+
+@each_pair
+def test_a_clean_line_gives_the_patient_back(pair):
+    bed, heard = on_a_clean_line(pair)
+    assert heard.observations
+    assert set(heard.bad) == FAULTS.get(pair.kind, set())
+    assert wrong(bed, heard) == []
+    silent = find(pair.driver).build(find(pair.driver).options()).silence_s
+    said = [now for now, seen in heard.observations if seen.values or seen.missing or seen.waves]
+    if silent < float("inf"):
+        pauses = [later - now for now, later in zip(said, [*said[1:], END_MS], strict=True)]
+        assert max(pauses) <= silent * 1_000
+
+
+@each_pair
+def test_a_number_the_monitor_shows_is_never_lost_on_a_clean_line(pair):
+    """Each parameter that was told once is told on, and follows the patient; without a sensor there is a reason."""
+    _, heard = on_a_clean_line(pair)
+    told = {name for _, seen in heard.observations for name in seen.values}
+    assert told >= set(SHOWS.get(pair.driver, "pr").split())
+    last = {name: now for now, seen in heard.observations for name in (*seen.values, *seen.missing)}
+    for name in told:
+        stale_ms = min(PARAMETERS[name].stale_s * 1_000, END_MS)
+        assert END_MS - last[name] <= stale_ms
+    rates = {seen.values[name] for _, seen in heard.observations for name in ("hr", "pr") if name in seen.values}
+    assert min(rates) < 100
+    assert max(rates) >= 157
+
+
+@each_pair
+@pytest.mark.parametrize("noise", NOISES[1:])
+def test_a_bad_line_gives_nothing_that_was_not_there(pair, noise):
+    bed, heard = converse(pair, noise)
+    # Of a frame of a thousand bytes nothing is left when each hundredth byte is spoiled.
+    assert heard.good or noise == max(NOISES)
+    assert heard.bad
+    assert impossible(heard) == []
+    if pair.checked:
+        assert wrong(bed, heard) == []
+
+
+@each_pair
+def test_states_are_words_of_ours(pair):
+    _, heard = on_a_clean_line(pair)
+    assert {flag for _, seen in heard.observations for flag in seen.flags} <= DEVICE_STATES
+    assert {reason for _, seen in heard.observations for reason in seen.missing.values()} <= MISSING_REASONS
+
+
+@pytest.mark.parametrize("pair", [pair for pair in PAIRS if pair.driver in WAVES], ids=lambda pair: pair.kind)
+def test_waves_that_were_asked_for_come_without_holes(pair):
+    bed, heard = converse(pair, 0.0, end_ms=60_000, waves=WAVES[pair.driver])
+    samples, rates = Counter(), {}
+    for _, seen in heard.observations:
+        for name, wave in seen.waves.items():
+            samples[name] += len(wave.samples)
+            rates[name] = wave.rate_hz
+    assert len(rates) == len(WAVES[pair.driver])
+    for name, rate_hz in rates.items():
+        assert samples[name] >= 50 * rate_hz, name
+    assert wrong(bed, heard) == []
+
+
+def wrong(bed, heard):
+    """Numbers the patient did not have."""
+    return [
+        (now, name, value, [bed.at(max(0, t_ms)).get(name) for t_ms in (now - 1_000, now)])
+        for now, seen in heard.observations
+        for name, value in seen.values.items()
+        if not bed.ever(name, value, now)
+    ]
+
+
+def impossible(heard):
+    """Numbers no device can measure."""
+    return [
+        (now, name, value)
+        for now, seen in heard.observations
+        for name, value in seen.values.items()
+        if not PARAMETERS[name].plausible(value)
+    ]
