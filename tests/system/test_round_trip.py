@@ -7,8 +7,8 @@ tried with the driver whose name it carries; the talking ones talk. Time is simu
 import os
 import select
 import typing
-from contextlib import closing
 from collections import Counter, defaultdict
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 
