@@ -174,7 +174,9 @@ def test_states_of_both_messages_hold_side_by_side_and_end():
     assert flags == [("apnea", "device_alarm"), ("apnea", "device_alarm", "occlusion")] * 1 + [
         ("apnea", "device_alarm", "occlusion")
     ]
-    assert driver.feed(numerics(), 5_000).observations[-1].flags == ()
+    assert driver.feed(wave(status=4) + numerics(), 5_000).observations[-1].flags == ("occlusion",)
+    assert driver.feed(numerics(), 8_000).observations[-1].flags == ("occlusion",)
+    assert driver.feed(numerics(), 8_001).observations[-1].flags == ()
 
 
 def test_all_words_are_known(listen):
@@ -193,6 +195,21 @@ def test_a_saturation_that_falls_suddenly_is_believed_the_second_time(listen):
     doubted = heard.observations[1]
     assert doubted.missing == dict.fromkeys(["etco2", "rr", "spo2", "pr"], "questionable")
     assert doubted.flags == ("questionable",)
+
+
+@pytest.mark.parametrize(
+    ("said", "published"),
+    [
+        ((97, 84, 80, 76, 72), [97, None, 80, 76, 72]),
+        ((97, 84, 70, 70), [97, None, None, 70]),
+        ((97, 80, 60, 40, 20), [97, None, None, 40, None]),
+        ((97, 16, 97, 16, 97), [97, None, 97, None, 97]),
+        ((97, 16, 255, 16, 16), [97, None, None, None, 16]),
+    ],
+)
+def test_a_fall_that_goes_on_is_not_doubted_for_long(said, published, listen):
+    heard = listen("capnostream20", b"".join(numerics(spo2=spo2) for spo2 in said))
+    assert [seen.values.get("spo2") for seen in heard.observations] == published
 
 
 def test_fields_shifted_by_one_are_never_published(listen):

@@ -119,5 +119,6 @@ driver = DriverPlugin(
     title="Capnostream 20 and 20p capnographs",
     options=Capnostream20Options,
     line=SerialLine(baud=115200),
+    other_lines=(SerialLine(baud=9600),),
     build=Capnostream20Driver,
 )

@@ -19,9 +19,8 @@ _MMHG, _KPA, _VOL = 1, 2, 3
 _KPA_PER_MMHG = 0.133322
 _WATER_MMHG = 47.0  # vapour pressure in the lungs
 
-# Sudden: a saturation falls so far from one second to the next. Steady: it then stays within this.
-SUDDEN = 10
-STEADY = 2
+SUDDEN = 10  # a saturation that falls so far from one second to the next
+DOUBTS = 2  # in a row; whatever comes then is believed
 
 _FAST = {0x02: "initialising", 0x04: "occlusion", 0x40: "no_line", 0x80: "device_fault"}
 _NO_SAMPLE = 0x01 | 0x02 | 0x80
@@ -43,13 +42,13 @@ class CapnostreamReader:
     ambient_mmhg: float | None
     _units: int | None = _MMHG
     _saturation: int | None = None  # the last one that was believed
-    _doubted: int | None = None  # one that fell suddenly and waits for a second like it
+    _doubted: tuple[int, ...] = ()  # those that fell suddenly and wait for another like them
     _states: dict[int, tuple[frozenset[str], int]] = field(default_factory=dict)  # by code of message; since when
 
     def reset(self) -> None:
         """A line opened: the units are known from the first numerics on."""
         self._units = None
-        self._saturation = self._doubted = None
+        self._saturation, self._doubted = None, ()
         self._states = {}
 
     def read(self, message: Message, now: int) -> Observation | BadFrame | None:
@@ -140,17 +139,18 @@ class CapnostreamReader:
         """Whether this may be the number of another field.
 
         Now and then the monitor sends its fields shifted by one, with a good checksum: the breathing rate stands
-        where the saturation should. A sudden fall is believed when a second message says the same.
+        where the saturation should. A sudden fall is believed when the next message is near it.
         """
         if saturation is None:
-            self._doubted = None
+            self._doubted = ()
             return False
         number = int(saturation)
         fell = self._saturation is not None and number <= self._saturation - SUDDEN
-        if fell and (self._doubted is None or abs(self._doubted - number) > STEADY):
-            self._doubted = number
+        confirmed = bool(self._doubted) and abs(self._doubted[-1] - number) < SUDDEN
+        if fell and not confirmed and len(self._doubted) < DOUBTS:
+            self._doubted += (number,)
             return True
-        self._saturation, self._doubted = number, None
+        self._saturation, self._doubted = number, ()
         return False
 
     def _joined(self, code: int, states: frozenset[str], now: int) -> tuple[str, ...]:
