@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 MAX_ITEMS = 200  # observations in one message
 BURST_S = 10.0  # a device may save up this much of its rate
 MAX_DETAIL = 160
+DOUBT = "its clock was not believed; the time of arrival stands"
 
 CheckIn = Literal["online", "error", "offline"]
 
@@ -56,6 +57,7 @@ class Reception:
         self._allowance: dict[str, tuple[float, int]] = {}
         self._heard_at: dict[str, int] = {}
         self._in_error: set[str] = set()
+        self._doubted: set[str] = set()  # devices whose clock was not believed since the door opened
         self._link: Link = "down"
         self._detail = "not opened yet"
         self._since = max(0, clock.wall_ms())
@@ -75,6 +77,7 @@ class Reception:
         for link in self._links.values():
             link.enter("down", why)
         self._heard_at.clear()
+        self._doubted.clear()
 
     def tick(self) -> None:
         """Notice devices that have fallen silent; call about once a second."""
@@ -140,9 +143,10 @@ class Reception:
             link = self._links[device]
             link.heard(1, ())
             self._heard_at[device] = now
+            if observation.untimed:
+                self._doubted.add(device)
             if device not in self._in_error:
-                late = "its clock is not believed, the time of arrival stands" if observation.untimed else ""
-                link.enter("up", late)
+                link.enter("up", DOUBT if device in self._doubted else "")
 
     def check_in(self, device: str, state: CheckIn, message: str) -> None:
         """A device says how it is. `error` stands until it says otherwise; readings do not end it."""

@@ -33,7 +33,7 @@ def keys(info: inspect.Type, prefix: str = "") -> set[str]:
 def rows(page: str, title: str) -> set[str]:
     found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", page, flags=re.M | re.S)
     assert found is not None, title
-    return set(re.findall(r"^\| `([a-z_.]+)` \|", found[1], flags=re.M))
+    return set(re.findall(r"^\| `([a-z0-9_.]+)` \|", found[1], flags=re.M))
 
 
 @pytest.mark.parametrize(("title", "type_"), [("Edge agent", EdgeSettings), ("Hub", HubSettings)])

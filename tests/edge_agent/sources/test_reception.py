@@ -19,6 +19,13 @@ def test_a_device_nobody_listed_is_refused(new_desk):
         new_desk().reception.device("mon-a")  # our own id is not what the sender calls it
 
 
+def test_a_clock_that_was_not_believed_is_told_once_and_stays_told(new_desk, caplog):
+    desk = new_desk()
+    desk.reception.take([("mon-a", HR), ("mon-a", Observation(values={"hr": 72.0}, untimed=True))] * 3)
+    assert desk.links["mon-a"].detail == "its clock was not believed; the time of arrival stands"
+    assert len(caplog.records) <= 2
+
+
 def test_silence_is_noticed(new_desk):
     desk = new_desk(silence_ms=-1)
     desk.reception.take([("mon-a", HR)])
