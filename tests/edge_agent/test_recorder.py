@@ -100,6 +100,56 @@ def test_while_the_disk_refuses_records_wait_in_memory_and_nothing_is_lost(bench
     assert "records wait in memory" in caplog.text
 
 
+def test_who_waits_hears_when_all_is_on_the_disk(bench):
+    stand = bench()
+
+    async def scene():
+        await stand.recorder.stored()  # nothing is pending
+        stand.observe(5)
+        await asyncio.gather(stand.recorder.stored(), stand.recorder.stored())
+        assert stand.spool.accepted() == 5
+
+    run(stand.recorder, scene)
+
+
+def test_who_waits_hears_when_the_disk_refuses_and_again_when_it_does_not(bench, monkeypatch):
+    monkeypatch.setattr(recorder_module, "RETRY_S", 0.02)
+    stand = bench()
+    append, full = stand.spool.append, [True]
+
+    def refuse(drafts):
+        if full:
+            raise StorageError("cannot write the spool: database or disk is full")
+        return append(drafts)
+
+    monkeypatch.setattr(stand.spool, "append", refuse)
+
+    async def scene():
+        stand.observe(1)
+        with pytest.raises(StorageError):
+            await stand.recorder.stored()
+        full.clear()
+        await stand.recorder.stored()
+        assert stand.spool.accepted() == 1
+
+    run(stand.recorder, scene)
+
+
+def test_who_waits_is_told_when_its_record_is_pushed_out_of_memory(bench, monkeypatch):
+    monkeypatch.setattr(recorder_module, "MEMORY", 3)
+    stand = bench()
+
+    async def scene():
+        stand.observe(3)
+        waiting = asyncio.ensure_future(stand.recorder.stored())
+        await asyncio.sleep(0)
+        stand.observe(1)
+        with pytest.raises(StorageError, match="memory is full"):
+            await waiting
+
+    asyncio.run(scene())
+
+
 def test_memory_is_bounded_while_the_disk_refuses_and_what_goes_is_counted(bench, monkeypatch):
     monkeypatch.setattr(recorder_module, "MEMORY", 100)
     stand = bench()

@@ -4,6 +4,8 @@ import math
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge_agent.sources.fieldmap import FieldMap, apply
 from edge_agent.sources.messages import MAX_DEPTH, Refused, clean, read_json
@@ -231,6 +233,37 @@ def test_what_is_believed_can_be_set():
 def test_without_a_time_in_the_map_the_time_of_arrival_is_no_doubt():
     seen = apply({"hr": 72}, fields("values: [{parameter: hr, path: hr, unit: bpm}]"), NOW).observation
     assert (seen.aperiodic, seen.untimed) == (False, False)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["device", "t", "hr", "n", "label", "a"]), inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+BUSY = """\
+device: device
+time: {path: t, format: FORMAT}
+values:
+  - {parameter: hr, path: hr, unit: bpm, missing: [null, 0, -1, "", true]}
+  - {parameter: temp, path: "a[0].n", unit: "[degF]", low: 80, high: 120, when: {path: label, equals: T}}
+states: [{state: low_battery, when: {path: a, equals: true}}]
+"""
+
+
+@pytest.mark.parametrize("time", ["epoch_s", "epoch_ms", "iso8601, zone: Europe/Berlin"])
+@settings(deadline=None)
+@given(message=st.dictionaries(st.sampled_from(["device", "t", "hr", "label", "a"]), ANYTHING, max_size=5) | ANYTHING)
+def test_no_message_raises_anything_but_a_refusal_or_yields_what_is_no_number(time, message):
+    try:
+        seen = apply(message, fields(BUSY.replace("FORMAT", time)), NOW).observation
+    except Refused:
+        return
+    assert all(type(value) is float and math.isfinite(value) for value in seen.values.values())
+    assert not seen.values.keys() & seen.missing.keys()
+    assert seen.age_ms >= 0
 
 
 @pytest.mark.parametrize(

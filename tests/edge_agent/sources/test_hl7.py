@@ -7,7 +7,7 @@ from pathlib import Path
 import hl7
 import pytest
 from hl7.mllp import open_hl7_connection
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.sources.hl7 import Hl7Listener, acknowledge
@@ -213,18 +213,21 @@ def test_other_encoding_characters_are_obeyed():
     assert tell(message, PLACES)[0].values == {"hr": 72.0}
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="|^~\\&aE", max_size=20))
 def test_escaped_text_reads_back(text):
     message = read_message(f"MSH|^~\\&|{escape(text)}|x".encode())
     assert message.head.parts(3) == [text]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_make_the_reader_raise_anything_else(data):
     with contextlib.suppress(Refused):
         tell(read_message(b"MSH|^~\\&|A|B\r" + data), PLACES)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=20))
 def test_no_bytes_make_the_framing_raise_or_grow(pieces):
     stream = MllpStream(100)

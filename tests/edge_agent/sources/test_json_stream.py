@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.sources.json_stream import Broken, JsonStream
@@ -65,6 +65,7 @@ _json = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=5), _json, max_size=4), min_size=1, max_size=5), st.data())
 def test_any_objects_in_any_pieces_come_out_as_they_went_in(objects, data):
     text = b"".join(json.dumps(one, ensure_ascii=data.draw(st.booleans())).encode() for one in objects)
@@ -73,6 +74,7 @@ def test_any_objects_in_any_pieces_come_out_as_they_went_in(objects, data):
     assert [json.loads(found) for found in messages(JsonStream(100_000), *pieces)] == objects
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=20))
 def test_no_bytes_make_it_raise_or_grow(pieces):
     stream = JsonStream(200)

@@ -274,3 +274,29 @@ def test_seed_readings_go_through_the_agent_into_the_spool(whole_agent, free_por
     assert {record.device for record in records} == {"mon-a"}
     for number, record in enumerate(records):
         assert abs(record.time - (first + number / 100) * 1_000) < 250
+
+
+def test_the_hub_hears_of_the_listener_and_of_its_devices(whole_agent, small_hub, broker, free_port, until):
+    port = free_port()
+    agent = whole_agent(SEED_SETTINGS.format(broker=broker.port, port=port))
+    until(lambda: f"listening on 127.0.0.1 port {port}" in agent.said())
+    message = {"device_id": "ICU-MONITOR-01", "heart_rate": 72, "oxygen_level": 95, "timestamp": time.time()}
+    say_as_the_seed_does(port, message)
+    say_as_the_seed_does(port, message | {"device_id": "stranger"})
+    until(lambda: small_hub.values() == [72.0])
+
+    def told():
+        status = small_hub.statuses[-1] if small_hub.statuses else None
+        return status if status and status.listeners and status.listeners[0].refused else None
+
+    status = until(told, 15)
+    [listener] = status.listeners
+    assert (listener.id, listener.type, listener.link, listener.taken) == ("beds", "tcp_json", "up", 1)
+    assert listener.refused == {"unknown_device": 1}
+    assert [(device.id, device.driver, device.link, device.good) for device in status.devices] == [
+        ("mon-a", "tcp_json", "up", 1)
+    ]
+    assert small_hub.hellos[0].devices == ["mon-a"]
+    started = time.monotonic()
+    agent.stop()
+    assert time.monotonic() - started < 3

@@ -8,6 +8,7 @@ from edge_agent.sources.fieldmap import FieldMap
 from edge_agent.sources.listener_settings import WebhookSettings
 from edge_agent.sources.webhook import WebhookListener
 from vitals.document import read_document
+from vitals.errors import LinkError
 
 TOKEN = "a-token-of-this-test"
 FIELDS = read_document("device: device\nvalues: [{parameter: hr, path: rate, unit: bpm}]", "map.yaml", FieldMap)
@@ -196,6 +197,17 @@ def test_a_connection_that_never_finishes_its_request_is_closed(stand, soon, mon
         assert b"408" in await asyncio.wait_for(reader.read(100), 3)
         writer.close()
         assert (await client.post("/readings", json={"device": "A", "rate": 72})).status_code == 202
+
+    stand(scene)
+
+
+def test_an_address_in_use_is_told(stand, new_desk):
+    async def scene(desk, client):
+        second = new_desk()
+        settings = WebhookSettings(token="env:X", port=client.base_url.port)
+        with pytest.raises(LinkError, match=r"(?i)address already in use"):
+            await WebhookListener(settings, TOKEN, FIELDS, second.reception).run()
+        assert second.reception.status().link == "down"
 
     stand(scene)
 
