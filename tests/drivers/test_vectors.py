@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 import pytest
 
-from edge_agent.drivers import contec_cms50, ge_datex_dri, intellivue, ivy450c, medibus
+from edge_agent.drivers import capnostream20, contec_cms50, ge_datex_dri, intellivue, ivy450c, medibus
 from edge_agent.drivers.driver import BadFrame
 from edge_agent.drivers.ge_datex_dri import frames as datex_frames
 from edge_agent.drivers.intellivue.decimal_float import read_float
@@ -214,6 +214,10 @@ READ: dict[str, Callable] = {
 # --- from what vectors ask for to what drivers send
 
 
+def say_capnostream(said, vector):
+    return capnostream20.encode(said["code"])
+
+
 def say_contec(said, vector):
     return contec_cms50.command(said["code"], *[said[key] for key in ("hh", "mm", "ss") if key in said])
 
@@ -266,6 +270,7 @@ def say_nonin(said, vector):
 
 
 SAY: dict[str, Callable] = {
+    "capnostream20": say_capnostream,
     "contec-cms50": say_contec,
     "ge-datex-dri": say_datex,
     "intellivue": say_intellivue,
