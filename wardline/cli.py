@@ -20,6 +20,7 @@ COMMANDS = {
     "sim": "be a bedside monitor on a pty, a TCP port or standard output",
     "replay": "be a monitor that repeats a recording",
     "decode": "turn raw bytes of a monitor into observations",
+    "doctor": "say what stands at the serial ports and what this machine lacks as a gateway",
     "rules": "check and test rule documents",
     "grafana": "build, check or push the dashboards",
     "topics": "watch the topics of a broker",

@@ -74,3 +74,5 @@ class DriverPlugin:
     options: type[msgspec.Struct]  # a strict document: frozen, forbid_unknown_fields
     line: SerialLine
     build: Callable[[Any], Driver]  # takes an instance of `options`
+    other_lines: tuple[SerialLine, ...] = ()  # further settings a device may be found with
+    serial: bool = True  # False: it comes in datagrams, `line` means nothing

@@ -77,4 +77,5 @@ driver = DriverPlugin(
     options=ContecCms50Options,
     line=SerialLine(baud=115200),
     build=ContecCms50Driver,
+    other_lines=(SerialLine(baud=19200, parity="O"),),
 )

@@ -82,5 +82,6 @@ driver = DriverPlugin(
     title="Arduino and ESP32 sketches that print lines (consumer grade)",
     options=HobbyLinesOptions,
     line=SerialLine(baud=115200, dtr=False),
+    other_lines=(SerialLine(baud=9600, dtr=False),),
     build=HobbyLinesDriver,
 )

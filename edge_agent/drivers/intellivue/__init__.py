@@ -172,5 +172,6 @@ udp_driver = DriverPlugin(
     title="Philips IntelliVue monitors over UDP (port 24105)",
     options=IntellivueOptions,
     line=SerialLine(baud=115200),  # not used: datagrams have no line
+    serial=False,
     build=UdpIntellivue,
 )

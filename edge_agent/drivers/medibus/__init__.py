@@ -224,4 +224,5 @@ driver = DriverPlugin(
     options=MedibusOptions,
     line=SerialLine(baud=19200, parity="E"),
     build=MedibusDriver,
+    other_lines=(SerialLine(baud=9600, parity="E"), SerialLine(baud=38400)),
 )
