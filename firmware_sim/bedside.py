@@ -150,4 +150,5 @@ def _measured(before: Moment, signs: Signs, t_ms: int) -> int | None:
     """When the cuff pressure of `signs` was taken: a changed pressure is a new measurement."""
     if not _cuff(signs):
         return None
-    return before.cuff_ms if _cuff(signs) == _cuff(before.signs) else t_ms
+    same = _cuff(signs) == _cuff(before.signs) and signs.cuffs == before.signs.cuffs
+    return before.cuff_ms if same else t_ms

@@ -91,6 +91,7 @@ class Patient:
         self._co2 = 0.0
         self._drift = dict.fromkeys(_DRIFT, 0.0)
         self._cuff: dict[str, float] = {}
+        self._cuffs = 0
         self._tick = -1
         self._signs = Signs()
 
@@ -121,6 +122,7 @@ class Patient:
         if t_ms % CUFF_INTERVAL_MS == 0:
             measured = _pressures("nibp", body["nibp_sys"], body["nibp_dia"])
             self._cuff = {} if pull.states & {"cuff_leak", "asystole"} else measured
+            self._cuffs += 1
         values = {
             "hr": float(round(body["hr"])),
             "pr": float(round(body["hr"])),
@@ -135,7 +137,7 @@ class Patient:
             values["etco2"] = float(round(self._end_tidal(body["rr"], pull)))
         if "asystole" in pull.states:
             values |= _ARREST
-        return Signs(values=_attached(values, pull.states), states=pull.states)
+        return Signs(values=_attached(values, pull.states), states=pull.states, cuffs=self._cuffs)
 
     def _value(self, name: str, pull: Pull) -> float:
         own_sd, common_sd, _ = _DRIFT[name]

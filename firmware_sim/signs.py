@@ -19,6 +19,7 @@ class Signs:
 
     values: Mapping[str, float] = field(default_factory=dict)
     states: frozenset[str] = frozenset()
+    cuffs: int = 0  # cuff pressures taken so far, where it is known: the same pressure again is a new measurement
 
     def get(self, name: str) -> float | None:
         """The number of a parameter, or None."""

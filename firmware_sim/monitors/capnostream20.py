@@ -77,7 +77,7 @@ class Capnostream20:
         self.name = "capnostream20-field-shift" if field_shift else "capnostream20"
         self.title = TITLE_FIELD_SHIFT if field_shift else TITLE
         self._bedside = Bedside(source)
-        self._agenda = Agenda()
+        self._agenda = Agenda(options.clock)
         self._hearing = Hearing()
         self._identity = IDENTITY.format(serial=options.seed % 1_000_000).encode()
         self._field_shift = field_shift

@@ -337,6 +337,18 @@ def test_cuff_pressure_grows_old_after_a_minute_and_a_new_one_is_fresh(vectors):
     ]
 
 
+def test_same_cuff_pressure_measured_again_is_fresh(ask):
+    device = DatexDri(Patient(3, held={"nibp_sys": 120.0, "nibp_dia": 80.0}), Options())
+
+    def cuff(t_ms):
+        device.step(t_ms)
+        device.receive(ask("req-single-shot"))
+        return basic(records(device.step(t_ms + 1))[0])["nibp"][1:4]
+
+    assert cuff(100_000) == (0x10B, 12_000, 8_000)
+    assert cuff(121_000) == (0x00B, 12_000, 8_000)
+
+
 def test_apnoea_is_told_by_the_gas_module_after_twenty_seconds(vectors):
     bed = (0, signs(etco2=38.0)), (5_000, signs(etco2=38.0, rr=1.0))
     assert not basic(one_record(*bed, t_ms=20_000, vectors=vectors))["co2"][0] & 4
