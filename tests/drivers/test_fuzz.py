@@ -16,13 +16,16 @@ from pathlib import Path
 import pytest
 
 from edge_agent.detection import candidates
+from edge_agent.drivers import intellivue, medibus
+from edge_agent.drivers.ge_datex_dri import frames as datex
 from edge_agent.drivers.registry import find, names
 from vitals.parameters import PARAMETERS
 from vitals.vocabulary import DEVICE_STATES, MISSING_REASONS
 
 INPUTS = 200_000  # over all drivers
 INPUTS_PER_DRIVER = 400  # then a new one: a state that only a fresh driver has is met often
-LONGEST = 240  # bytes of an input
+LONGEST = 240  # bytes of most inputs
+FRAME = 1_600  # bytes of the others: larger than the largest frame of any recording
 SLOWEST_S = 0.1  # of processor time
 MOST_HELD = 200_000  # bytes and objects: the largest frame there is (8 kB), chains of results, blocks of waves
 
@@ -66,19 +69,49 @@ def material_of(name):
     return found
 
 
-def inputs(chance, own, count):
+def datex_payloads(data):
+    return [item for item in datex.FrameDecoder().feed(data) if isinstance(item, bytes)]
+
+
+def intellivue_messages(data):
+    return [item for item in intellivue.FrameDecoder().feed(data) if isinstance(item, bytes)]
+
+
+def medibus_replies(data):
+    found = medibus.FrameDecoder().feed(data)
+    return [bytes([item.code]) + item.data for item in found if isinstance(item, medibus.Reply)]
+
+
+# Protocols with a checksum: what stands in the frames of a stream, and how it is framed, so that damage gets past it.
+SEALED = {
+    "ge-datex-dri": (datex_payloads, datex.enclose),
+    "intellivue": (intellivue_messages, intellivue.wrap),
+    "medibus": (medibus_replies, lambda data: medibus.reply(data[0], data[1:]) if data else b""),
+}
+
+
+@cache
+def contents(name):
+    read, _ = SEALED[name]
+    return [content for data in material_of(name) for content in read(data)]
+
+
+def inputs(chance, name, count):
     """Damaged pieces of what such a device says; one in eight is something else altogether."""
+    own = material_of(name)
     for _ in range(count):
         kind = chance.randrange(16)
         if kind == 0:
             yield chance.randbytes(chance.randrange(1, LONGEST))
         elif kind == 1:
             yield bytes([chance.randrange(256)]) * chance.randrange(1, LONGEST)
+        elif kind > 11 and name in SEALED:
+            yield SEALED[name][1](mutated(bytearray(chance.choice(contents(name))), chance))
         else:
             source = chance.choice(own if kind > 2 else material())
             # Whole from its start as often as not: what begins a frame opens most doors.
             start = 0 if chance.random() < 0.5 else chance.randrange(len(source))
-            yield mutated(bytearray(source[start : start + LONGEST]), chance)
+            yield mutated(bytearray(source[start : start + (LONGEST if kind % 4 else FRAME)]), chance)
 
 
 def mutated(data, chance):
@@ -98,7 +131,7 @@ def mutated(data, chance):
             case 5:
                 other = chance.choice(material())
                 data[at:at] = other[: chance.randrange(1, 40)]
-    return bytes(data[: 2 * LONGEST])
+    return bytes(data[:FRAME])
 
 
 @pytest.mark.parametrize("candidate", CANDIDATES, ids=label)
@@ -107,7 +140,7 @@ def test_no_damaged_input_is_too_much(candidate):
     chance = random.Random(label(candidate))
     count = INPUTS // len(CANDIDATES) + 1
     now, driver = 0, plugin.build(options)
-    for number, data in enumerate(inputs(chance, material_of(plugin.name), count)):
+    for number, data in enumerate(inputs(chance, plugin.name, count)):
         if number % INPUTS_PER_DRIVER == 0:
             check(driver.finish(now))
             assert held(driver) <= MOST_HELD
