@@ -41,13 +41,14 @@ class SyncBitDecoder:
         found: list[bytes | BadFrame] = []
         buffer, at = self._rest + data, 0
         while at < len(buffer):
+            if buffer[at] & 0x80:  # right where it must be, if a packet stands before it
+                self._tell_first(found)
             if self._before and buffer[at] in self._between:
                 at += 1
             elif match := self._whole.match(buffer, at):
                 self._take(match[0], found)
                 at = match.end()
             elif self._begun.fullmatch(buffer, at):
-                self._tell_first(found)
                 break
             else:
                 end = _next_head(buffer, at)
@@ -65,7 +66,6 @@ class SyncBitDecoder:
         return found
 
     def _take(self, packet: bytes, found: list[bytes | BadFrame]) -> None:
-        self._tell_first(found)
         self._close_gap(found)
         if self._trusted or (self._before and self._agree(self._before, packet)):
             self._trusted = True

@@ -441,6 +441,13 @@ def test_a_lost_byte_costs_its_packet_and_the_next(format_):
 
 
 @once_a_second
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_the_first_packet_of_a_recording_counts_once_the_next_begins(format_, size, listen):
+    heard = listen("nonin", second(format_) + b"\x80\x80", size=size, format=format_)
+    assert ([seen.values["pr"] for seen in heard.observations], heard.reasons()) == ([72], ["resync"])
+
+
+@once_a_second
 @given(data=st.binary(max_size=400), size=st.integers(1, 40))
 @settings(max_examples=100, deadline=None)
 def test_once_a_second_no_bytes_raise_and_no_value_leaves_its_range(listen, format_, data, size):
