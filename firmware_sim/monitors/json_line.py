@@ -51,6 +51,12 @@ def crc8(data: bytes) -> int:
     return crc
 
 
+def boot_noise(seed: int) -> bytes:
+    """What a board prints before its program runs: another rate first, then the text of the boot ROM."""
+    chance = random.Random(f"boot {seed}")  # noqa: S311 - repeatable noise, not a secret
+    return chance.randbytes(_BOOT_GARBAGE_BYTES) + b"\r\n" + _BOOT_TEXT
+
+
 class JsonLine:
     """One board on one patient."""
 
@@ -59,7 +65,7 @@ class JsonLine:
         self.title = TITLE
         self._source = source
         self._device = options.device or f"sim-{options.seed:02d}"
-        self._boot = _boot_noise(options.seed) if options.boot_noise else b""
+        self._boot = boot_noise(options.seed) if options.boot_noise else b""
         self._sent = 0
 
     def step(self, t_ms: int) -> bytes:
@@ -84,11 +90,6 @@ def _number(value: float | None) -> float | int | None:
         return None
     rounded = round(value, 1)
     return int(rounded) if rounded == int(rounded) else rounded
-
-
-def _boot_noise(seed: int) -> bytes:
-    chance = random.Random(f"boot {seed}")  # noqa: S311 - repeatable noise, not a secret
-    return chance.randbytes(_BOOT_GARBAGE_BYTES) + b"\r\n" + _BOOT_TEXT
 
 
 def _crc_of(byte: int) -> int:

@@ -214,8 +214,8 @@ class _Averages:
     """Eight-beat averages, and the display that refreshes slowly and holds its numbers for a while."""
 
     def __init__(self) -> None:
-        self._rate = _Slow()
-        self._saturation = _Slow()
+        self._rate = Slow()
+        self._saturation = Slow()
 
     def follow(self, t_ms: int, hr: int | None, spo2: int | None) -> _Shown:
         """Take what is measured at `t_ms`; return what the slower fields say."""
@@ -232,8 +232,8 @@ class _Averages:
         )
 
 
-class _Slow:
-    """One number, averaged and displayed."""
+class Slow:
+    """One number, averaged and displayed. `shown` is what the display says."""
 
     _SHARE = 0.15  # of a new value per packet: about the memory of eight beats
 

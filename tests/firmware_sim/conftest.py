@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from firmware_sim.signs import Signs
+
 VECTORS = Path(__file__).parent / "vectors"
 ROOT = Path(__file__).parents[2]
 
@@ -73,3 +75,31 @@ def until():
         return result
 
     return wait
+
+
+@pytest.fixture
+def bed():
+    """`bed((0, signs), (5_000, others))`: a source whose signs change at given times."""
+
+    class Bed:
+        def __init__(self, *changes) -> None:
+            self.changes = changes
+
+        def at(self, t_ms):
+            return [signs for start, signs in self.changes if start <= t_ms][-1]
+
+    return Bed
+
+
+@pytest.fixture
+def signs():
+    """`signs("artifact", pr=185.0)`: a quiet adult with states and other numbers; None takes a number away."""
+
+    def build(*states, **values) -> Signs:
+        quiet = {"hr": 72.0, "pr": 72.0, "spo2": 97.0, "rr": 15.0, "pi": 4.0, "temp": 36.8}
+        given = {name: value for name, value in (quiet | values).items() if value is not None}
+        if {"sensor_off", "no_sensor"} & set(states):
+            given = {name: value for name, value in given.items() if name not in ("pr", "spo2", "pi")}
+        return Signs(values=given, states=frozenset(states))
+
+    return build

@@ -210,8 +210,9 @@ def _announce(outlets: Sequence[Outlet], items: Sequence[StationMonitor]) -> Non
         print(outlets[0].line.address, flush=True)
         return
     width = max(len(outlet.line.address) for outlet in outlets)
+    name_width = max(len(outlet.monitor.name) for outlet in outlets)
     for outlet, item in zip(outlets, items, strict=True):
-        print(f"{outlet.line.address:<{width}}  {outlet.monitor.name:<12}  seed {item.seed}", flush=True)
+        print(f"{outlet.line.address:<{width}}  {outlet.monitor.name:<{name_width}}  seed {item.seed}", flush=True)
 
 
 def _print_list(*, as_json: bool) -> None:
@@ -227,10 +228,10 @@ def _print_list(*, as_json: bool) -> None:
     print("Monitors")
     for kind in KINDS:
         also = f" (also: {', '.join(kind.aliases)})" if kind.aliases else ""
-        print(f"  {kind.name:<20} {kind.title}, {kind.baud} baud{also}")
+        print(f"  {kind.name:<26} {kind.title}, {kind.baud} baud{also}")
     print("Episodes")
     for episode in episodes.values():
-        print(f"  {episode.id:<20} {episode.title}")
+        print(f"  {episode.id:<26} {episode.title}")
     print("Recordings")
     for name in shipped_recordings():
         print(f"  {name}")
