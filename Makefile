@@ -50,8 +50,9 @@ lock: dev ## resolve the dependencies anew; LOCK_ARGS=--upgrade takes the newest
 	$(COMPILE) --extra build --output-file requirements.lock
 	$(COMPILE) --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
-schema: dev ## write the JSON Schemas of the settings and rule documents
+schema: dev ## write the JSON Schemas of the settings and rule documents, and the page of devices
 	$(BIN)/python -m wardline.schemas
+	$(BIN)/python -m wardline.devices_page
 
 screenshots: dev ## take the pictures of the documentation from a running demo
 	$(BIN)/python docs/screenshots.py

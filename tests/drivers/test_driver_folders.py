@@ -4,12 +4,13 @@ import json
 from importlib.metadata import entry_points
 from pathlib import Path
 
-import msgspec
 import pytest
 import yaml
 
 from edge_agent.drivers.registry import GROUP, build, find
-from vitals.document import read_document
+from vitals.parameters import PARAMETERS
+from vitals.vocabulary import DEVICE_STATES
+from wardline.devices_page import PAGE, devices_page, read_quality
 
 DRIVERS = Path(__file__).parents[2] / "edge_agent" / "drivers"
 OWN = "edge_agent.drivers."
@@ -17,16 +18,6 @@ FOLDERS = sorted(path.parent for path in DRIVERS.glob("*/quality.yaml"))
 CAPTURES = sorted(DRIVERS.glob("*/captures/*.bin"))
 
 by_folder = pytest.mark.parametrize("folder", FOLDERS, ids=[folder.name for folder in FOLDERS])
-
-
-class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    id: str
-    done: bool
-    why: str
-
-
-class Quality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    items: list[Item]
 
 
 def name_of(folder):
@@ -58,7 +49,7 @@ def test_the_readme_names_every_option(folder):
 
 @by_folder
 def test_the_quality_list_answers_every_question(folder):
-    items = read_document((folder / "quality.yaml").read_text(), "quality.yaml", Quality).items
+    items = read_quality(folder).items
     asked = "examples splits noise damage rates missing readme sample captures hardware".split()
     assert [item.id for item in items] == asked
     assert all(item.why for item in items)
@@ -85,3 +76,26 @@ def test_a_capture_is_read_as_expected(capture, listen):
 
 def test_each_driver_has_captures():
     assert {path.parts[-3] for path in CAPTURES} == {folder.name for folder in FOLDERS}
+
+
+@by_folder
+def test_what_the_recordings_and_examples_tell_is_declared(folder):
+    quality = read_quality(folder)
+    assert set(quality.parameters) <= set(PARAMETERS)
+    assert set(quality.states) <= DEVICE_STATES
+    told = [json.loads(line) for file in folder.glob("captures/*.jsonl") for line in file.read_text().splitlines()]
+    vectors = json.loads((Path(__file__).parent / "vectors" / f"{name_of(folder)}.json").read_text())
+    told += [event for vector in vectors for event in vector["expect"]]
+    for event in told:
+        assert {*event.get("values", {}), *event.get("missing", {})} <= set(quality.parameters)
+        assert set(event.get("waves", {})) <= set(quality.waves)
+        assert set(event.get("flags", ())) <= set(quality.states)
+
+
+@by_folder
+def test_evidence_is_not_only_our_own(folder):
+    assert {item.kind for item in read_quality(folder).evidence} - {"constructed"}
+
+
+def test_the_page_of_devices_is_up_to_date():
+    assert (DRIVERS.parents[1] / PAGE).read_text() == devices_page(), "run `make schema`"
