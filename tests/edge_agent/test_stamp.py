@@ -105,7 +105,6 @@ def test_one_observation_is_kept_per_interval():
     [
         Observation(missing={"hr": "sensor_off"}),
         Observation(values={"hr": 72}, flags=("low_perfusion",)),
-        Observation(values={"hr": 72, "spo2": 97}),
     ],
 )
 def test_a_change_of_what_is_missing_is_kept_at_once(change):
@@ -114,6 +113,29 @@ def test_a_change_of_what_is_missing_is_kept_at_once(change):
     assert thinner.keep(change, 1)
     assert thinner.keep(Observation(values={"hr": 72}), 2)
     assert not thinner.keep(Observation(values={"hr": 90}), 3)
+
+
+def test_numbers_said_in_turns_are_thinned_each_by_itself():
+    thinner = Thinner(1_000)
+    turns = [Observation(values={"hr": 72}), Observation(values={"etco2": 38})]
+    kept = [(now, turn.values) for now in range(0, 2_000, 250) for turn in turns if thinner.keep(turn, now)]
+    assert kept == [(0, {"hr": 72}), (0, {"etco2": 38}), (1_000, {"hr": 72}), (1_000, {"etco2": 38})]
+
+
+def test_curves_with_standing_states_do_not_undo_the_thinning():
+    thinner = Thinner(60_000)
+    states = ("consumer_grade",)
+    assert thinner.keep(Observation(values={"hr": 72}, flags=states), 0)
+    assert thinner.keep(Observation(flags=states), 1)  # the first of its kind
+    assert not thinner.keep(Observation(values={"hr": 90}, flags=states), 2)
+    assert not thinner.keep(Observation(flags=states), 3)
+
+
+def test_states_that_come_with_every_curve_are_kept_once_a_second_even_without_an_interval():
+    thinner = Thinner(0)
+    kept = [now for now in range(0, 2_000, 125) if thinner.keep(Observation(flags=("consumer_grade",)), now)]
+    assert kept == [0, 1_000]
+    assert thinner.keep(Observation(flags=("lead_off",)), 1_001)
 
 
 def test_a_measurement_made_before_it_was_heard_carries_its_own_time():
