@@ -18,7 +18,7 @@ from firmware_sim.monitors.monitor import Options
 from firmware_sim.pleth import Pleth
 from firmware_sim.signs import Signs, Source
 
-SHORT_TITLE = "Contec CMS50D+, E or F, 5-byte packets (19200 baud, odd parity)"
+SHORT_TITLE = "Contec CMS50D+, E or F, 5-byte packets by itself, odd parity"
 LONG_TITLE = "Contec CMS50D+, E, F, EW or FW, 9-byte packets, on command"
 
 RATE_HZ = 60

@@ -30,6 +30,14 @@ def test_every_key_has_its_use():
     assert b'"spo2":95' in data
 
 
+def test_noise_may_be_chosen_kind_by_kind():
+    (item,) = read('{link: a, monitor: masimo, noise: "skip=20,one-byte"}')
+    clean = item.build(Path()).step(5_000)
+    cable = item.cable()
+    assert cable.spoil(item.build(Path()).step(5_000)) == clean[20:]
+    assert list(cable.pieces(b"ab")) == [b"a", b"b"]
+
+
 def test_recording_is_looked_for_beside_the_plan(tmp_path):
     (tmp_path / "mine.csv").write_text("t_s,hr\n0,61\n60,62\n")
     (item,) = read("{link: a, monitor: json-line, recording: {file: mine.csv, speed: 60}}")
@@ -44,7 +52,8 @@ def test_recording_is_looked_for_beside_the_plan(tmp_path):
         ("{link: a, monitor: nonin, episodes: [{episode: nap}]}", "there is no episode 'nap'"),
         ("{link: a/b, monitor: nonin}", "link"),
         ("{link: .., monitor: nonin}", "link"),
-        ("{link: a, monitor: nonin, noise: 2}", "noise"),
+        ("{link: a, monitor: nonin, noise: 2}", "noise rate"),
+        ('{link: a, monitor: nonin, noise: "hum=0.1"}', "noise 'hum=0.1'"),
         ("{link: a, monitor: nonin, boot_noise: true}", "has no boot_noise"),
         ("{link: a, monitor: nonin, held: {hr: 0}}", "hr must be from 20"),
         ("{link: a, monitor: nonin, episodes: [{episode: fever}], repeat: 1min}", "repeat must be at least"),

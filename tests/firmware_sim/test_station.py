@@ -53,6 +53,26 @@ def test_noise_is_repeatable(wardline):
     assert noisy != wardline(*words).stdout
 
 
+def test_noise_may_be_chosen_kind_by_kind(wardline):
+    words = ("sim", "masimo-ascii1", "--stdout", "--seconds", "60", "--seed", "3")
+    clean = wardline(*words).stdout
+    assert wardline(*words, "--noise", "skip=50").stdout == clean[50:]
+    assert wardline(*words, "--noise", "garbage=9").stdout[9:] == clean
+    assert len(wardline(*words, "--noise", "loss=0.05").stdout) < len(clean)
+    flipped = wardline(*words, "--noise", "flips=0.01,one-byte").stdout
+    assert len(flipped) == len(clean)
+    assert flipped != clean
+
+
+def test_monitor_restarts_from_the_command_line(wardline):
+    words = ("sim", "nellcor-ascii", "--stdout", "--seconds", "40", "--episode", "monitor-restart@8")
+    lines = wardline(*words).stdout.decode().splitlines()
+    assert [line[10:18] for line in lines if line[2:3] == "-"] == [
+        f"08:00:{second:02d}" for second in (2, 4, 6, 8, 30, 32, 34, 36, 38, 40)
+    ]
+    assert sum("VERSION" in line for line in lines) == 2
+
+
 def test_list_names_everything(wardline):
     listing = json.loads(wardline("sim", "--list", "--json").stdout)
     assert {"nonin-df2", "nonin-df7", "json-line"} < {entry["name"] for entry in listing["monitors"]}
@@ -73,6 +93,7 @@ def test_list_names_everything(wardline):
         (("sim", "nonin", "--stdout", "--set", "hr=nan"), "hr must be from"),
         (("sim", "nonin", "--stdout", "--set", "mood=3"), "--set knows hr"),
         (("sim", "nonin", "--stdout", "--noise", "2"), "from 0 to 1"),
+        (("sim", "nonin", "--stdout", "--noise", "hum=0.1"), "loss=0.01"),
         (("sim", "nonin", "--stdout", "--seconds", "0"), "--seconds"),
         (("sim", "nonin", "--stdout", "--speed", "0"), "--speed"),
         (("sim", "nonin", "--stdout", "--count", "2"), "carries one monitor"),
@@ -142,6 +163,15 @@ def test_many_monitors_in_one_process_each_with_a_seed(running, tmp_path):
     assert [row[-1] for row in table] == ["7", "8", "9"]
     with serial.Serial(table[2][0], 115_200, timeout=5) as port:
         assert json.loads(port.read_until(b"\n"))["dev"] == "sim-09"
+
+
+def test_fifty_monitors_are_told_as_a_table_of_their_ptys(running, tmp_path):
+    process = running("sim", "masimo-ascii1", "--pty", "--count", "50", "--noise", "one-byte")
+    table = [process.stdout.readline().split() for _ in range(50)]
+    assert len({row[0] for row in table}) == 50
+    assert [row[1:] for row in table] == [["masimo-ascii1", "seed", str(seed)] for seed in range(50)]
+    with serial.Serial(table[49][0], 9_600, timeout=5) as port:
+        assert port.read_until(b"\r\n")[18:30] == b"SN=000014504"
 
 
 def test_sim_on_tcp_keeps_real_time(running):
