@@ -65,7 +65,7 @@ class HttpListener:
     async def run(self) -> None:
         """Listen and serve. Raises LinkError when the address cannot be listened on."""
         door = self._listen()
-        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        _quiet_uvicorn()
         server = _Server(
             uvicorn.Config(
                 self._app,
@@ -94,7 +94,7 @@ class HttpListener:
             with contextlib.suppress(TimeoutError, asyncio.CancelledError):
                 await asyncio.wait_for(serving, 2.0)
             door.close()
-            self._reception.closed("stopped listening")
+            self._reception.stopped()
 
     def _listen(self) -> socket.socket:
         door = None
@@ -122,7 +122,7 @@ class HttpListener:
             except Refused as refused:
                 self._reception.refuse(refused.reason)
                 return _refusal(refused)
-            except Unavailable:
+            except (Unavailable, asyncio.CancelledError):  # only the end of the server cancels a request
                 return _error(
                     503, "the gateway cannot store the message now; keep it and try again", {"Retry-After": "5"}
                 )
@@ -176,6 +176,18 @@ def _refuse_http(_: Request, exc: Exception) -> Response:
 
 def _error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
     return JSONResponse({"error": sentence}, status, dict(headers or {}))
+
+
+def _quiet_uvicorn() -> None:
+    """Unexpected failures are still told; that requests under way are ended at the end is no error."""
+    uvicorn_log = logging.getLogger("uvicorn.error")
+    uvicorn_log.setLevel(logging.WARNING)
+    if _is_news not in uvicorn_log.filters:
+        uvicorn_log.addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "timeout graceful shutdown exceeded" not in str(record.msg)
 
 
 class _Server(uvicorn.Server):

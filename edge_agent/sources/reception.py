@@ -79,6 +79,10 @@ class Reception:
         self._heard_at.clear()
         self._doubted.clear()
 
+    def stopped(self) -> None:
+        """The agent ends in order: nothing is wrong with the door or the devices."""
+        self._enter("down", "stopped listening", logging.INFO)
+
     def tick(self) -> None:
         """Notice devices that have fallen silent; call about once a second."""
         now = self._clock.steady_ms()
@@ -185,10 +189,10 @@ class Reception:
         for device, rest in left.items():
             self._allowance[device] = (rest, now)
 
-    def _enter(self, link: Link, detail: str) -> None:
+    def _enter(self, link: Link, detail: str, level: int = logging.ERROR) -> None:
         if (link, detail) == (self._link, self._detail):
             return
         if link != self._link:
             self._since = max(0, self._clock.wall_ms())
-        log.log(logging.INFO if link == "up" else logging.ERROR, "listener %s is %s: %s", self.name, link, detail)
+        log.log(logging.INFO if link == "up" else level, "listener %s is %s: %s", self.name, link, detail)
         self._link, self._detail = link, detail[:MAX_DETAIL]

@@ -73,7 +73,7 @@ class TcpServer:
             server.close()
             for connection in list(self._open):
                 connection.hang_up()
-            self._reception.closed("stopped listening")
+            self._reception.stopped()
 
     def _accept(self) -> _Connection:
         return _Connection(self._open, self._max_connections, self._reception, self._converse)

@@ -1,5 +1,7 @@
 import asyncio
 import json
+import socket
+import time
 
 import httpx
 import pytest
@@ -241,3 +243,23 @@ def test_what_was_answered_with_202_survives_a_kill(whole_agent, free_port, unti
     assert taken == [float(rate) for rate in range(60, 75)]
     assert [record.values["hr"] for record in agent.records()] == taken
     assert TOKEN not in agent.said()
+
+
+def test_the_agent_stops_in_order_with_a_request_half_way(whole_agent, free_port, until, tmp_path):
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "token").chmod(0o600)
+    port = free_port()
+    agent = whole_agent(SETTINGS.format(broker=free_port(), port=port))
+    until(lambda: f"listening on 127.0.0.1 port {port}" in agent.said())
+    with socket.create_connection(("127.0.0.1", port)) as slow:
+        head = (
+            f"POST /readings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\n"
+        )
+        slow.sendall(head.encode() + b"Content-Length: 100\r\n\r\n{")
+        time.sleep(0.1)
+        started = time.monotonic()
+        agent.stop()
+        assert time.monotonic() - started < 4
+    assert agent.process.returncode == 0
+    assert "Traceback" not in agent.said()
+    assert "ERROR" not in agent.said()
