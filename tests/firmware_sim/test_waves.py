@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from firmware_sim import waves
 from firmware_sim.bedside import Bedside
 from firmware_sim.episode import Schedule, find_episode
 from firmware_sim.patient import Patient
@@ -106,3 +107,11 @@ def test_waves_do_not_depend_on_what_else_is_asked():
         bedside.wave("resp", t_ms)
         asked.append(bedside.wave("ecg_ii", t_ms))
     assert asked == alone
+
+
+def test_beat_of_the_ventricles_is_as_wide_at_every_rate():
+    widths_s = []
+    for hr in (60.0, 120.0, 180.0):
+        beat = [waves.ecg(phase / 1_000, hr) for phase in range(1_000)]
+        widths_s.append(sum(1 for value in beat if value > 0.55) / 1_000 * 60 / hr)
+    assert widths_s == [pytest.approx(widths_s[0], rel=0.1)] * 3
