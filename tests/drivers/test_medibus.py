@@ -393,7 +393,7 @@ def test_the_name_of_the_patient_is_never_told(listen):
         ("00:00:0029-FEB-24", "2024-02-29T00:00:00"),
         ("00:00:0029-FEB-23", None),
         ("24:00:0001-MAI-23", None),
-        ("09:33:007-XXX-14", None),
+        ("09:33:007-QQQ-14", None),
         ("", None),
     ],
 )
