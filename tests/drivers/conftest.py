@@ -107,36 +107,6 @@ def vectors(protocol):
     return json.loads((HERE / "vectors" / f"{protocol}.json").read_text())
 
 
-def pytest_generate_tests(metafunc):
-    """`nonin_vector` and `hobby_vector` stand for each example of their protocol that is read.
-
-    A test module lists formats and names that are not in NOT_READ and NOT_SAID, and counts them.
-    """
-    left_out = {*getattr(metafunc.module, "NOT_READ", ()), *getattr(metafunc.module, "NOT_SAID", ())}
-    for name, protocol in (("nonin_vector", "nonin"), ("hobby_vector", "hobby-lines")):
-        if name in metafunc.fixturenames:
-            found = [vector for vector in vectors(protocol) if not {vector["format"], vector["name"]} & left_out]
-            metafunc.parametrize(name, found, ids=[vector["name"] for vector in found])
-
-
 @pytest.fixture(scope="session")
 def all_vectors():
     return vectors
-
-
-@pytest.fixture(scope="session")
-def agrees():
-    """Compare an observation with the expectation of a vector, by the rules of the vector format."""
-
-    def compare(observation, expected):
-        assert dict(observation.values) == pytest.approx(expected["values"], abs=0.001)
-        assert dict(observation.missing) == expected["missing"]
-        assert sorted(observation.flags) == expected["flags"]
-        for name, wave in expected.get("waves", {}).items():
-            assert observation.waves[name].rate_hz == wave["rate_hz"]
-            assert len(observation.waves[name].samples) == wave["n"]
-            assert list(observation.waves[name].samples) == wave["samples"]
-        for name, value in expected.get("device", {}).items():
-            assert observation.device[name] == value
-
-    return compare

@@ -21,8 +21,7 @@ from edge_agent.drivers.intellivue import (
 )
 from edge_agent.drivers.intellivue.conversation import NEXT, Cause, Conversation, State, Wishes
 from edge_agent.drivers.intellivue.cursor import Cursor, TruncatedError
-from edge_agent.drivers.intellivue.decimal_float import read_float
-from edge_agent.drivers.intellivue.framing import MAX_RAW, FrameDecoder, disclose, enclose, fcs, wrap
+from edge_agent.drivers.intellivue.framing import MAX_RAW, FrameDecoder, enclose, fcs, wrap
 from edge_agent.drivers.intellivue.messages import Session, read_messages
 from edge_agent.drivers.registry import build
 from vitals.durations import Duration
@@ -171,77 +170,6 @@ def hear(*messages):
 def hear_one(*messages):
     (observation,) = hear(*messages)
     return observation
-
-
-def merged(observations):
-    """One event out of what one message gave: periodic values and single measurements."""
-    values, missing, flags, waves, device = {}, {}, set(), {}, {}
-    for seen in observations:
-        values |= seen.values
-        missing |= seen.missing
-        flags |= set(seen.flags)
-        waves |= seen.waves
-        device |= seen.device
-    return values, missing, flags, waves, device
-
-
-def assert_event(observations, wanted):
-    values, missing, flags, waves, device = merged(observations)
-    if {"values", "missing", "flags"} & set(wanted):
-        assert values == pytest.approx(wanted["values"], abs=0.001)
-        assert missing == wanted["missing"]
-        assert flags == set(wanted["flags"])
-    for name, wave in wanted.get("waves", {}).items():
-        assert waves[name].rate_hz == wave["rate_hz"]
-        assert len(waves[name].samples) == wave["n"]
-    assert device | wanted.get("device", {}) == device
-
-
-def by_format(*formats):
-    found = [vector for vector in VECTORS if vector["format"] in formats and vector["direction"] == "from_device"]
-    assert found
-    return pytest.mark.parametrize("vector", found, ids=[vector["name"] for vector in found])
-
-
-@by_format("pdu", "udp")
-def test_published_message_is_read_as_its_sheet_says(vector):
-    (wanted,) = vector["expect"]
-    assert_event(hear(bytes.fromhex(vector["hex"])), wanted)
-
-
-@by_format("rs232", "rs232-stream")
-def test_published_frame_is_read_as_its_sheet_says(vector, listen):
-    (wanted,) = vector["expect"]
-    data = bytes.fromhex(vector["hex"])
-    if "payload" in wanted.get("device", {}):
-        assert disclose(data[1:-1]) == bytes.fromhex(wanted["device"]["payload"])
-        return
-    heard = listen("intellivue", data)
-    assert_event(heard.observations, wanted)
-    assert heard.good == 1
-    assert heard.reasons().count("bad_checksum") == vector.get("link", {}).get("bad_checksum", 0)
-
-
-@by_format("float")
-def test_published_float_is_read_as_its_sheet_says(vector):
-    (wanted,) = [event["device"] for event in vector["expect"]]
-    said = read_float(int(vector["hex"], 16))
-    assert said == wanted["special"] if "special" in wanted else format(said, "f") == wanted["decimal"]
-
-
-def test_published_commands_are_said_byte_by_byte():
-    said = {
-        "single-poll-numerics": wrap(requests.single_poll(6, number=1, invoke_id=1)),
-        "release-request": wrap(requests.release_request()),
-        "association-request": requests.association_request(),
-    }
-    assert said == {vector["name"]: HEX[vector["name"]] for vector in VECTORS if vector["direction"] == "to_device"}
-
-
-def test_every_example_of_the_sheet_is_a_test():
-    formats = {"pdu", "udp", "rs232", "rs232-stream", "float"}
-    assert len(VECTORS) == 15
-    assert {vector["format"] for vector in VECTORS} == formats
 
 
 def test_the_extended_poll_is_the_one_of_the_sheet():
