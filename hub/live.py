@@ -20,11 +20,24 @@ _STALE_MS = {name: parameter.stale_s * 1_000 for name, parameter in PARAMETERS.i
 class _Source:
     """What was last heard of one device."""
 
-    __slots__ = ("received", "states")
+    __slots__ = ("newest_at", "received", "states", "time")
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self.time = 0  # of the newest record, by the gateway's clock
+        self.newest_at = 0  # when that one was received
         self.states: tuple[str, ...] = ()
+
+    def since(self, time: int, now: int) -> int:
+        """When, by the hub's clock, something the gateway measured at `time` was true.
+
+        A cuff pressure comes with its own, older time. The newest record of the same gateway says how far its clock
+        is from ours, so no clock needs to be right.
+        """
+        if self.received is None or time >= self.time:
+            self.time, self.newest_at = time, now
+        self.received = now
+        return self.newest_at - (self.time - time)
 
 
 class LivePicture:
@@ -47,13 +60,13 @@ class LivePicture:
     def observe(self, bed: BedKey, source: str, record: Record, now: int) -> None:
         """Take in a live record; the caller passes each source's records in order."""
         values = self._values[bed]
-        time = record.time
-        for name, value in record.values.items():
-            values[name] = (value, "", time, now)
-        for name, reason in record.flags.items():
-            values[name] = (None, reason, time, now)
         heard = self._sources[source]
-        heard.received = now
+        time = record.time
+        since = heard.since(time, now)
+        for name, value in record.values.items():
+            values[name] = (value, "", time, since)
+        for name, reason in record.flags.items():
+            values[name] = (None, reason, time, since)
         heard.states = record.states
 
     def gateway(self, status: GatewayStatus) -> None:

@@ -14,7 +14,7 @@ class LiveValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     value: float | None = None
     reason: str = ""  # why there is no number
     time: Milliseconds  # when it was measured, by the gateway's clock
-    age_ms: int  # since the hub received it; what displays judge freshness by
+    age_ms: int  # since it was measured, by the hub's clock; what displays judge freshness by
     fresh: bool = True  # younger than the parameter's stale_s
 
 

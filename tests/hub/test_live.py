@@ -63,3 +63,15 @@ def test_the_words_of_a_gateway_about_its_lines_are_shown(picture):
 def test_snapshots_are_numbered_without_a_jump(picture):
     numbers = [picture.snapshot("icu", NOW, lambda _: []).number for _ in range(3)]
     assert numbers == [1, 2, 3]
+
+
+def test_a_pressure_told_after_it_was_measured_is_as_old_as_it_is_whatever_the_gateways_clock_says(picture):
+    hour = 3_600_000  # the gateway's clock is an hour slow
+    live = Record(seq=1, device="mon-a", time=NOW - hour, values={"hr": 72.0})
+    cuff = Record(seq=2, device="mon-a", time=NOW - hour - 90_000, values={"nibp_sys": 120.0})
+    picture.observe(BED, "gw-a/mon-a", live, NOW)
+    picture.observe(BED, "gw-a/mon-a", cuff, NOW + 10)
+    shown = beds(picture, NOW + 1_000)[0]
+    assert shown.values["hr"].age_ms == 1_000
+    assert shown.values["nibp_sys"].age_ms == 91_000
+    assert shown.devices[0].age_ms == 990
