@@ -1,4 +1,4 @@
-"""Output of a command: monitors on ptys, on TCP ports or on a stream, until somebody says stop."""
+"""Output of a command: monitors on ptys, on TCP or UDP ports or on a stream, until somebody says stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import BinaryIO
 from firmware_sim.lines.line import Line
 from firmware_sim.lines.pty import PtyLine
 from firmware_sim.lines.tcp import TcpLine
-from firmware_sim.monitors.monitor import Monitor
+from firmware_sim.lines.udp import UdpLine
+from firmware_sim.monitors.monitor import Datagrams, Monitor
 from firmware_sim.noise import Noise
 from firmware_sim.playback import SLICE_MS, Outlet, Pace, bytes_until, play
 
@@ -45,6 +46,24 @@ async def run_on_tcp(
         outlets = []
         for index, (monitor, noise) in enumerate(monitors):
             line: Line = open_lines.enter_context(closing(await TcpLine.open(port + index if port else 0)))
+            outlets.append(Outlet(monitor, line, noise))
+        announce(outlets)
+        await play(outlets, stop, end_ms)
+
+
+async def run_on_udp(
+    monitors: Iterable[tuple[Callable[[int], Plugged], Datagrams]],
+    port: int,
+    announce: Announce,
+    stop: asyncio.Event,
+    end_ms: int | None,
+) -> None:
+    """The monitors on UDP `port` and the ports after it (0: any free ones); each is made knowing its own."""
+    with ExitStack() as open_lines:
+        outlets = []
+        for index, (make, datagrams) in enumerate(monitors):
+            line = open_lines.enter_context(closing(await UdpLine.open(port + index if port else 0, datagrams)))
+            monitor, noise = make(line.port)
             outlets.append(Outlet(monitor, line, noise))
         announce(outlets)
         await play(outlets, stop, end_ms)

@@ -120,7 +120,7 @@ class StationMonitor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         starts = tuple((int(item.start), find_episode(item.episode)) for item in self.episodes)
         return Schedule(starts, None if self.repeat is None else int(self.repeat))
 
-    def build(self, folder: Path) -> Monitor:
+    def build(self, folder: Path, *, udp_port: int | None = None) -> Monitor:
         """The monitor, on its patient or recording. Raises UsageError, DocumentError."""
         kind, schedule = find_kind(self.monitor), self.schedule()
 
@@ -132,6 +132,7 @@ class StationMonitor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             device=self.device,
             boot_noise=self.boot_noise,
             clock=Clock(ahead_ms=lambda t_ms: pull(t_ms).clock_ahead_ms),
+            udp_port=udp_port,
         )
         if schedule.touches_power():
             return Powered(kind, self.source(folder), options, lambda t_ms: pull(t_ms).monitor_off)

@@ -31,6 +31,17 @@ class Options:
     device: str | None = None  # the name it gives itself, where its protocol has one
     boot_noise: bool = False  # what a board prints before its program runs
     clock: Clock = field(default_factory=Clock)  # the monitor's own
+    udp_port: int | None = None  # it stands on a network, where it is heard at this port
+
+
+class Datagrams(Protocol):
+    """How a conversation of serial frames is carried over UDP."""
+
+    def cut(self, data: bytes) -> list[tuple[bytes, bool]]:
+        """The datagrams in what a monitor sends, and whether each is an announcement to all."""
+
+    def wrap(self, datagram: bytes) -> bytes:
+        """What a monitor hears of a datagram."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +54,4 @@ class MonitorKind:
     make: Callable[[Source, Options], Monitor]
     aliases: tuple[str, ...] = ()
     boots: bool = False  # knows the option boot_noise
+    datagrams: Callable[[], Datagrams] | None = None  # of a monitor that also stands on networks

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from firmware_sim.monitors import capnostream20, datex_dri
+from firmware_sim.monitors import capnostream20, datex_dri, intellivue
 from firmware_sim.monitors.capnostream20 import Capnostream20
 from firmware_sim.monitors.datex_dri import DatexDri
+from firmware_sim.monitors.intellivue import IntelliVue
+from firmware_sim.monitors.intellivue_frames import IntelliVueDatagrams
 from firmware_sim.monitors.medibus import EVITA_4, EVITA_V500, Generation, Medibus
 from firmware_sim.monitors.monitor import MonitorKind
 
@@ -30,6 +32,13 @@ TALKING: tuple[MonitorKind, ...] = (
         title=capnostream20.TITLE_FIELD_SHIFT,
         baud=115_200,
         make=partial(Capnostream20, field_shift=True),
+    ),
+    MonitorKind(
+        name="intellivue",
+        title=intellivue.TITLE,
+        baud=115_200,
+        make=IntelliVue,
+        datagrams=IntelliVueDatagrams,
     ),
     _medibus(EVITA_4, aliases=("evita",)),
     _medibus(EVITA_V500),

@@ -6,13 +6,14 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chassis.tasks import stop_on_signals
 from firmware_sim.episode import shipped_episodes
-from firmware_sim.monitors.registry import KINDS
-from firmware_sim.output import Plugged, run_on_ptys, run_on_stream, run_on_tcp
+from firmware_sim.monitors.monitor import Datagrams
+from firmware_sim.monitors.registry import KINDS, find_kind
+from firmware_sim.output import Plugged, run_on_ptys, run_on_stream, run_on_tcp, run_on_udp
 from firmware_sim.plan import MAX_SPEED, HeldValues, PlayedRecording, StartedEpisode, StationMonitor, read_plan
 from firmware_sim.playback import Outlet
 from firmware_sim.recording import shipped_recordings
@@ -49,6 +50,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--pty", action="store_true", help="a pseudo-terminal; its path is printed")
     output.add_argument("--tcp", type=int, metavar="PORT", help="a TCP server on 127.0.0.1 (0: a free port)")
+    output.add_argument("--udp", type=int, metavar="PORT", help="UDP on 127.0.0.1 (0: a free port; intellivue only)")
     output.add_argument("--stdout", action="store_true", help="standard output; with --seconds as fast as possible")
     parser.add_argument("--link", type=Path, metavar="PATH", help="with --pty: a symbolic link that keeps its name")
     parser.add_argument("--seconds", type=float, metavar="N", help="stop after so many seconds of the monitor")
@@ -80,6 +82,9 @@ def send(arguments: argparse.Namespace, items: Sequence[StationMonitor], end_ms:
     end_ms = _end(arguments.seconds, end_ms)
     if arguments.link is not None and not arguments.pty:
         raise UsageError("--link names a pty; add --pty")
+    if arguments.udp is not None:
+        asyncio.run(_on_udp(items, _port("--udp", arguments.udp, len(items)), end_ms))
+        return
     plugged: list[Plugged] = [(item.build(Path()), item.cable()) for item in items]
     if arguments.stdout:
         if len(plugged) > 1:
@@ -89,11 +94,16 @@ def send(arguments: argparse.Namespace, items: Sequence[StationMonitor], end_ms:
         links = [_link(arguments.link, index, len(items)) for index in range(len(items))]
         asyncio.run(_on_ptys(plugged, links, items, end_ms))
     elif arguments.tcp is not None:
-        if not 0 <= arguments.tcp <= 65_536 - len(items):
-            raise UsageError(f"--tcp {arguments.tcp} is no port; use 1024 to 65535, or 0 for a free one")
-        asyncio.run(_on_tcp(plugged, arguments.tcp, items, end_ms))
+        asyncio.run(_on_tcp(plugged, _port("--tcp", arguments.tcp, len(items)), items, end_ms))
     else:
         raise UsageError("say where the bytes go: --pty, --tcp PORT or --stdout")
+
+
+def _port(word: str, port: int, count: int) -> int:
+    """The first of `count` ports, or 0. Raises UsageError."""
+    if port and not 1_024 <= port <= 65_536 - count:
+        raise UsageError(f"{word} {port} is no port; use 1024 to 65535, or 0 for a free one")
+    return port
 
 
 def station_monitor(**fields: object) -> StationMonitor:
@@ -181,6 +191,25 @@ async def _on_ptys(
 
 async def _on_tcp(plugged: Sequence[Plugged], port: int, items: Sequence[StationMonitor], end_ms: int | None) -> None:
     await run_on_tcp(plugged, port, lambda outlets: _announce(outlets, items), stop_on_signals(), end_ms)
+
+
+async def _on_udp(items: Sequence[StationMonitor], port: int, end_ms: int | None) -> None:
+    await run_on_udp(
+        [_on_network(item) for item in items],
+        port,
+        lambda outlets: _announce(outlets, items),
+        stop_on_signals(),
+        end_ms,
+    )
+
+
+def _on_network(item: StationMonitor) -> tuple[Callable[[int], Plugged], Datagrams]:
+    """How to make a monitor for the UDP port it gets. Raises UsageError for one that has no network."""
+    kind = find_kind(item.monitor)
+    if kind.datagrams is None:
+        known = ", ".join(kind.name for kind in KINDS if kind.datagrams is not None)
+        raise UsageError(f"{kind.name} does not speak UDP; use --pty or --tcp PORT, or choose {known}")
+    return lambda port: (item.build(Path(), udp_port=port), item.cable()), kind.datagrams()
 
 
 def _run_plan(arguments: argparse.Namespace) -> int:
