@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from chassis.clock import Clock
 from edge_agent.drivers.driver import Driver
 from edge_agent.link import LinkState
+from vitals.errors import LinkError
 from vitals.readings import Observation
 
 Observed = Callable[[Observation, int], None]
@@ -60,6 +62,11 @@ class DriverLine:
         self._link.heard(heard.good, heard.bad)
         for observation in heard.observations:
             self._observed(observation, now)
+
+    def close(self) -> None:
+        """We leave a live line: say goodbye. What is half read stays unread; half a number is a wrong number."""
+        with contextlib.suppress(LinkError, OSError):
+            self._say(self._driver.finish(self._clock.steady_ms()).send)
 
     def _say(self, data: bytes) -> None:
         if data:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import os
 import stat
 import termios
@@ -15,8 +16,8 @@ import serial
 from chassis.clock import Clock
 from edge_agent.drivers.driver import Driver, SerialLine
 from edge_agent.link import LinkState
+from edge_agent.sources.driver_line import DriverLine, Observed
 from vitals.errors import LinkError
-from vitals.readings import Observation
 from vitals.sessions import Link
 
 RETRY_S = 0.5  # between looks for a port that is not there; a re-plugged one is back well within 2 s
@@ -26,8 +27,6 @@ READ_BYTES = 4096
 
 _ABSENT = {errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO, errno.ENOTDIR, errno.ELOOP}
 _BUSY = {errno.EAGAIN, errno.EBUSY}
-
-Observed = Callable[[Observation, int], None]
 
 
 class SerialSource:
@@ -68,19 +67,20 @@ class SerialSource:
     async def _serve(self, port: serial.Serial) -> None:
         """Read until the line breaks. Raises LinkError."""
         loop = asyncio.get_running_loop()
-        line = _OpenLine(port.fileno(), self._build(), self._link, self._clock, self._observed)
+        descriptor = port.fileno()
+        line = DriverLine(self._build(), self._link, self._clock, self._observed, functools.partial(_write, descriptor))
         lost: asyncio.Future[None] = loop.create_future()
 
         def readable() -> None:
             try:
-                line.read()
+                line.feed(_read(descriptor))
             except Exception as exc:  # carried into the task, whose supervisor says what happened
-                loop.remove_reader(line.descriptor)
+                loop.remove_reader(descriptor)
                 if not lost.done():
                     lost.set_exception(exc)
 
         line.start()
-        loop.add_reader(line.descriptor, readable)
+        loop.add_reader(descriptor, readable)
         try:
             checked = loop.time()
             while not lost.done():
@@ -90,66 +90,37 @@ class SerialSource:
                 line.tick()
                 if loop.time() - checked >= CHECK_S:
                     checked = loop.time()
-                    _require_same(self._path, line.descriptor)
+                    _require_same(self._path, descriptor)
             lost.result()
         finally:
-            loop.remove_reader(line.descriptor)
+            loop.remove_reader(descriptor)
             if lost.done():
                 lost.exception()  # seen, whichever way we leave
+            else:
+                line.close()
 
 
-class _OpenLine:
-    """One opened port and the driver that listens to it."""
+def _read(descriptor: int) -> bytes:
+    """What has arrived, perhaps nothing. Raises LinkError when the port is gone."""
+    try:
+        data = os.read(descriptor, READ_BYTES)
+    except BlockingIOError:
+        return b""
+    except OSError as exc:
+        raise LinkError(f"the line broke: {exc.strerror}") from exc
+    if not data:
+        raise LinkError("the line was hung up")
+    return data
 
-    def __init__(self, descriptor: int, driver: Driver, link: LinkState, clock: Clock, observed: Observed) -> None:
-        self.descriptor = descriptor
-        self._driver = driver
-        self._link = link
-        self._clock = clock
-        self._observed = observed
-        self._good_at = clock.steady_ms()
 
-    def start(self) -> None:
-        self._send(self._driver.start(self._clock.steady_ms()))
-
-    def read(self) -> None:
-        """Feed what has arrived. Raises LinkError when the port is gone."""
-        try:
-            data = os.read(self.descriptor, READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError as exc:
-            raise LinkError(f"the line broke: {exc.strerror}") from exc
-        if not data:
-            raise LinkError("the line was hung up")
-        now = self._clock.steady_ms()
-        heard = self._driver.feed(data, now)
-        self._link.heard(heard.good, heard.bad)
-        if heard.good:
-            self._good_at = now
-            self._link.enter("up")
-        for observation in heard.observations:
-            self._observed(observation, now)
-        self._send(heard.send)
-
-    def tick(self) -> None:
-        """Let the driver ask again, and notice silence."""
-        now = self._clock.steady_ms()
-        self._send(self._driver.tick(now))
-        if now - self._good_at > self._driver.silence_s * 1_000:
-            self._link.enter("silent", "the line is open, no valid frame arrives")
-
-    def _send(self, data: bytes) -> None:
-        if not data:
-            return
-        # A line that takes no bytes is not worth waiting for: the driver asks again at its next tick.
-        with contextlib.suppress(BlockingIOError):
-            try:
-                os.write(self.descriptor, data)
-            except BlockingIOError:
-                raise
-            except OSError as exc:
-                raise LinkError(f"the line broke: {exc.strerror}") from exc
+def _write(descriptor: int, data: bytes) -> None:
+    """Send what fits: a line that takes no bytes is not worth waiting for, the driver asks again at its next tick."""
+    try:
+        os.write(descriptor, data)
+    except BlockingIOError:
+        pass
+    except OSError as exc:
+        raise LinkError(f"the line broke: {exc.strerror}") from exc
 
 
 class _RefusedError(LinkError):

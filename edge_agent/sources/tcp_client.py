@@ -82,6 +82,7 @@ class TcpClientSource:
         finally:
             ticker.cancel()
             await asyncio.gather(ticker, return_exceptions=True)
+            line.close()
             writer.transport.abort()
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()

@@ -72,9 +72,12 @@ class UdpSource:
         except OSError as exc:
             raise LinkError(f"{where}: {exc.strerror or exc}") from exc
         finally:
-            transport.abort()
             if failed.done():
                 failed.exception()  # seen, whichever way we leave
+            else:
+                line.close()
+                failed.cancel()
+            transport.abort()
 
 
 class _Datagrams(asyncio.DatagramProtocol):
