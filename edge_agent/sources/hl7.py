@@ -1,4 +1,4 @@
-"""HL7 v2 in: ORU^R01 over MLLP becomes observations; the answer goes out once they are on the disk."""
+"""HL7 v2 in: ORU^R01 and R40 over MLLP become observations; the answer goes out once they are on the disk."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import datetime
 import itertools
 
 from edge_agent.sources.fieldmap import age_of, parse_iso
+from edge_agent.sources.hl7_alerts import StandingAlerts, read_alerts
 from edge_agent.sources.hl7_message import Hl7Message, escape, read_message
 from edge_agent.sources.hl7_observations import Told, tell
 from edge_agent.sources.idempotency import Repeats, Taken
@@ -62,6 +63,7 @@ class Hl7Taker:
         self._reception = reception
         self._taken = Taken()
         self._repeats = Repeats()
+        self._alerts = StandingAlerts()
 
     def take(self, message: Hl7Message, data: bytes) -> None:
         """Take all observations of a message or none. Raises Refused."""
@@ -70,31 +72,53 @@ class Hl7Taker:
         before = self._taken.find(key, data)
         if before is not None and before[0]:
             return
+        if message.head.part(9, 2) == "R40":
+            self._taken.add(key, data, self._take_alerts(message))
+            return
         told = tell(message, self._settings.device_from)
         if not told:
             self._reception.refuse("nothing_mapped")  # well formed, and about nothing we know: no reason to send again
-        found = [(self._device(one), one) for one in told]
+        found = [(self._device(one.names), one) for one in told]
         news = [
             (device, one)
             for device, one in found
             if not one.single or self._repeats.is_news(device, (one.time, one.values, one.missing))
         ]
+        now = self._reception.wall_ms()
+        for device, one in news:
+            one.states |= self._alerts.states(device, now)
         self._reception.take([(device, self._observation(one)) for device, one in news])
         for device, one in news:
             if one.single:
                 self._repeats.note(device, (one.time, one.values, one.missing))
         self._taken.add(key, data, len(news))
 
-    def _device(self, told: Told) -> str:
+    def _take_alerts(self, message: Hl7Message) -> int:
+        """Note the alerts of another system, and say that their devices alarm. Raises Refused."""
+        found = [(self._device(alert.names), alert) for alert in read_alerts(message, self._settings.device_from)]
+        if not found:
+            self._reception.refuse("nothing_mapped")
+        now = self._reception.wall_ms()
+        for device, alert in found:
+            self._alerts.note(device, alert, now)
+        self._reception.take(
+            [
+                (device, Observation(flags=tuple(sorted(self._alerts.states(device, now))), device=alert.fields()))
+                for device, alert in found
+            ]
+        )
+        return len(found)
+
+    def _device(self, names: tuple[str, ...]) -> str:
         """Raises Refused."""
-        if not told.names:
+        if not names:
             raise Refused("no_device_id", "no field names the device; see device_from in the settings")
-        for name in told.names[:-1]:
+        for name in names[:-1]:
             try:
                 return self._reception.device(name)
             except Refused:
                 continue
-        return self._reception.device(told.names[-1])
+        return self._reception.device(names[-1])
 
     def _observation(self, told: Told) -> Observation:
         measured = parse_iso(told.time, self._settings.zone) if told.time else None
@@ -211,8 +235,8 @@ def acknowledge(message: Hl7Message | None, refused: Refused | None) -> bytes | 
 
 def _require_oru(message: Hl7Message) -> None:
     """Raises Refused."""
-    if (message.head.part(9, 1), message.head.part(9, 2)) != ("ORU", "R01"):
-        raise Refused("unsupported_type", "only ORU^R01 is taken here")
+    if message.head.part(9, 1) != "ORU" or message.head.part(9, 2) not in ("R01", "R40"):
+        raise Refused("unsupported_type", "only ORU^R01 and ORU^R40 are taken here")
     if not message.head.part(12, 1).startswith("2"):
         raise Refused("unsupported_version", "only HL7 version 2 is taken here")
     if not message.control_id:

@@ -120,7 +120,7 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Hl7Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """HL7 v2 ORU^R01 over MLLP, answered with an ACK once the observations are on the disk."""
+    """HL7 v2 ORU^R01 and R40 over MLLP, answered with an ACK once the observations are on the disk."""
 
     host: str = "127.0.0.1"
     port: Port = 2575

@@ -26,6 +26,7 @@ from edge_agent.drivers.nonin import commands as nonin_commands
 from edge_agent.drivers.nonin import decoder as nonin_decoder
 from edge_agent.drivers.nonin.readings import status_flags
 from edge_agent.drivers.registry import build
+from edge_agent.sources.hl7_alerts import read_alerts
 from edge_agent.sources.hl7_message import read_message
 from edge_agent.sources.hl7_observations import tell
 from edge_agent.sources.mllp import MllpStream
@@ -196,8 +197,11 @@ def read_medibus(vector, others):
     return [got]
 
 
+PLACES = ("prt-10", "obx-18", "msh-3")
+
+
 def read_hl7(vector, others):
-    """No driver, but a way in with vectors of the same form. Alerts of other systems (PCD-04) are not taken."""
+    """No driver, but a way in with vectors of the same form."""
     data = vector.data
     if vector.format == "mllp":
         (data,) = MllpStream(len(data)).feed(data)
@@ -210,9 +214,11 @@ def read_hl7(vector, others):
             "device": {"control_id": message.control_id},
             "device_time": one.time[:19],
         }
-        for one in tell(message, ("prt-10", "obx-18", "msh-3"))
+        for one in tell(message, PLACES)
         if message.head.part(9, 2) == "R01"
     ]
+    if message.head.part(9, 2) == "R40":
+        told += [{"device": alert.fields()} for alert in read_alerts(message, PLACES)]
     return [Got(told + [acknowledged(message, part) for part in message.segments if part.name == "MSA"])]
 
 
