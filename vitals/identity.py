@@ -16,7 +16,7 @@ ClientId = Annotated[str, msgspec.Meta(pattern=GATEWAY_PATTERN, description="MQT
 DeviceId = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN, description="Device id")]
 WardId = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN, description="Ward id")]
 BedId = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN, description="Bed id")]
-RuleId = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{1,47}$", description="Rule id, kebab case")]
+RuleId = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,47}$", description="Rule id, kebab case")]
 
 _gateway = re.compile(GATEWAY_PATTERN)
 _name = re.compile(NAME_PATTERN)
