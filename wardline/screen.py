@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ GUIDE = """
   Watch the alarms as a pager would (another terminal):
     mosquitto_sub -h 127.0.0.1 -p {broker_port} -u {pager} -P '{secret}' -v -t '{alarms}'
   the same without the mosquitto clients:
-    wardline topics tail --port {broker_port} --user {pager} --password 'file:{secret_file}' --filter '{alarms}'
+    {command_line} topics tail --port {broker_port} --user {pager} --password 'file:{secret_file}' --filter '{alarms}'
   Acknowledge one on the board, or so (put in its id):
     mosquitto_pub -h 127.0.0.1 -p {broker_port} -u {pager} -P '{secret}' -t '{command}' \\
       -m '{{"request":"1","alarm":"ID","by":"your name"}}'
@@ -65,7 +66,7 @@ class Screen:
     def guide(self, **places: object) -> None:
         """Where to look and what to paste."""
         filters = {"alarms": topics.ALL_ALARMS, "events": topics.ALL_EVENTS, "live": topics.ALL_LIVE}
-        self.say(GUIDE.format(**filters, **places))
+        self.say(GUIDE.format(**filters, **places, command_line=own_command()))
 
     def say(self, text: str) -> None:
         """Print at once. A reader who left (a closed pipe or terminal) ends the demo, not its clean stop."""
@@ -74,6 +75,15 @@ class Screen:
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             self._on_gone()
+
+
+def own_command() -> str:
+    """How to call this very `wardline` from here, wherever it is installed."""
+    program = sys.argv[0]
+    if os.path.basename(program) != "wardline":
+        return f"{os.path.relpath(sys.executable)} -m wardline"
+    found = shutil.which("wardline")
+    return "wardline" if found and os.path.samefile(found, program) else os.path.relpath(program)
 
 
 def _numbers(alarm: Alarm) -> str:
