@@ -6,9 +6,7 @@ import re
 from collections.abc import Callable
 
 from edge_agent.drivers.driver import BadFrame
-
-# Bytes that make no sense are reported each time this many of them were given up.
-REPORT_EVERY = 64
+from edge_agent.drivers.gap import Gap
 
 
 class SyncBitDecoder:
@@ -33,8 +31,7 @@ class SyncBitDecoder:
         self._before: bytes | None = None  # the packet that stands right before the next byte
         self._trusted = False
         self._unsaid = whole  # the packet in `_before` is the first of a recording and was not told yet
-        self._skipped = 0  # bytes given up since the last packet
-        self._forgiven = 0 if whole else self._size - 1  # the tail of a packet we came too late for is no fault
+        self._gap = Gap(forgiven=0 if whole else self._size - 1)
 
     def feed(self, data: bytes) -> list[bytes | BadFrame]:
         """Take the next piece of the stream."""
@@ -82,17 +79,12 @@ class SyncBitDecoder:
         if self._unsaid and self._before:
             size += self._size
         self._before, self._trusted, self._unsaid = None, False, False
-        forgiven = min(size, self._forgiven)
-        self._forgiven = self._forgiven - forgiven
-        self._skipped += size - forgiven
-        while self._skipped >= REPORT_EVERY:
-            found.append(BadFrame(reason="resync", size=REPORT_EVERY))
-            self._skipped -= REPORT_EVERY
+        self._gap, told = self._gap.widened(size)
+        found += told
 
     def _close_gap(self, found: list[bytes | BadFrame]) -> None:
-        if self._skipped:
-            found.append(BadFrame(reason="resync", size=self._skipped))
-        self._skipped = self._forgiven = 0
+        found += self._gap.closed()
+        self._gap = Gap()
 
 
 def _next_head(buffer: bytes, at: int) -> int:

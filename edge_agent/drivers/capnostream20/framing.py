@@ -8,6 +8,7 @@ from functools import reduce
 from operator import xor
 
 from edge_agent.drivers.driver import BadFrame
+from edge_agent.drivers.gap import Gap
 
 _START, _ESCAPE = 0x85, 0x80
 _UNTIL_START = re.compile(rb"[^\x85]*")
@@ -17,8 +18,6 @@ CO2_WAVE, NUMERICS, DEVICE_ID = 0, 1, 4
 PAYLOADS = {CO2_WAVE: 4, NUMERICS: 27}
 
 ENABLE, DISABLE, START, STOP, LINK_ACTIVE, SETUP = 1, 2, 4, 5, 6, 60
-
-REPORT_EVERY = 64  # bytes that make no sense
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ class FrameDecoder:
         """Forget everything heard; the next bytes may stand anywhere inside a frame."""
         self._raw: bytes | None = None  # what came after the 85, still escaped; None: between two frames
         self._held: Message | None = None
-        self._skipped = 0  # bytes given up and not yet reported
+        self._gap = Gap()
 
     def feed(self, data: bytes) -> list[Message | BadFrame]:
         """Take the next piece of the stream."""
@@ -122,15 +121,12 @@ class FrameDecoder:
         self._held = None
 
     def _skip(self, size: int, found: list[Message | BadFrame]) -> None:
-        self._skipped += size
-        while self._skipped >= REPORT_EVERY:
-            found.append(BadFrame(reason="resync", size=REPORT_EVERY))
-            self._skipped -= REPORT_EVERY
+        self._gap, told = self._gap.widened(size)
+        found += told
 
     def _close_gap(self, found: list[Message | BadFrame]) -> None:
-        if self._skipped:
-            found.append(BadFrame(reason="resync", size=self._skipped))
-        self._skipped = 0
+        found += self._gap.closed()
+        self._gap = Gap()
 
 
 def _stop(data: bytes, at: int) -> int:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from edge_agent.drivers.driver import BadFrame
+from edge_agent.drivers.gap import Gap
 
 REAL_TIME = 0x01
 
@@ -20,7 +21,6 @@ _TYPES = {
 }
 LENGTHS = {kind: length for length, kinds in _TYPES.items() for kind in kinds}
 
-REPORT_EVERY = 64  # bytes that make no sense
 _BODY = re.compile(rb"[\x80-\xff]*")
 _TYPE = re.compile(rb"[\x00-\x7f]")
 
@@ -42,8 +42,7 @@ class PackageDecoder:
         self._rest = b""
         self._before: bytes | None = None  # the last real-time package, with nothing bad since
         self._trusted = whole
-        self._skipped = 0  # bytes given up and not yet reported
-        self._forgiven = 0 if whole else LENGTHS[REAL_TIME] - 1  # the tail of a package we came too late for
+        self._gap = Gap(forgiven=0 if whole else LENGTHS[REAL_TIME] - 1)
 
     def feed(self, data: bytes) -> list[bytes | BadFrame]:
         """Take the next piece of the stream."""
@@ -82,17 +81,12 @@ class PackageDecoder:
 
     def _distrust(self, size: int, found: list[bytes | BadFrame]) -> None:
         self._before, self._trusted = None, False
-        forgiven = min(size, self._forgiven)
-        self._forgiven -= forgiven
-        self._skipped += size - forgiven
-        while self._skipped >= REPORT_EVERY:
-            found.append(BadFrame(reason="resync", size=REPORT_EVERY))
-            self._skipped -= REPORT_EVERY
+        self._gap, told = self._gap.widened(size)
+        found += told
 
     def _close_gap(self, found: list[bytes | BadFrame]) -> None:
-        if self._skipped:
-            found.append(BadFrame(reason="resync", size=self._skipped))
-        self._skipped = self._forgiven = 0
+        found += self._gap.closed()
+        self._gap = Gap()
 
 
 def _next_type(buffer: bytes, at: int) -> int:
