@@ -24,7 +24,7 @@ from hub.settings import HubSettings
 from rules.engine import Engine, SavedAlarm
 from vitals import topics
 from vitals.alarms import Alarm, AlarmEvent
-from vitals.codec import decode, encode
+from vitals.codec import decode, encode, require_gateway
 from vitals.errors import WireError
 from vitals.identity import BedKey
 from vitals.sessions import GatewayStatus, Heartbeat, Hello, HubStatus
@@ -126,13 +126,11 @@ class Hub:
         elif levels and levels[0] == "ward" and len(levels) == 5:
             self._retained_alarm(levels[1], levels[2], levels[4], payload, retained)
         else:
-            self.intake.refuse(topic, "", "unknown topic", payload, now)
-            self.committer.wake()
+            self._refuse(topic, "", "unknown topic", payload, now)
 
     def _records(self, gateway: str, channel: str, topic: str, payload: bytes, retained: bool, now: int) -> None:
         if retained:  # a retained reading would be judged again at every connect
-            self.intake.refuse(topic, gateway, "retained messages never create a reading", payload, now)
-            self.committer.wake()
+            self._refuse(topic, gateway, "retained messages never create a reading", payload, now)
             return
         epoch, events = self.intake.records(gateway, topic, payload, late=channel == "backfill", now=now)
         if events:
@@ -147,19 +145,20 @@ class Hub:
                 raise WireError("identity: gateway is not registered")
             if channel == "hello":
                 hello = decode(payload, Hello)
-                if hello.gateway != gateway:
-                    raise WireError("identity: gateway in the payload is not the gateway of the topic")
+                require_gateway(hello.gateway, gateway)
                 self.receipts.owe(gateway, hello.epoch)
             elif channel == "status":
                 status = decode(payload, GatewayStatus)
-                if status.gateway != gateway:
-                    raise WireError("identity: gateway in the payload is not the gateway of the topic")
+                require_gateway(status.gateway, gateway)
                 self.picture.gateway(status)
             else:
                 raise WireError(f"the channel {channel} is not read by this hub")
         except WireError as error:
-            self.intake.refuse(topic, gateway, error.reason, payload, now)
-            self.committer.wake()
+            self._refuse(topic, gateway, error.reason, payload, now)
+
+    def _refuse(self, topic: str, gateway: str, reason: str, payload: bytes, now: int) -> None:
+        self.intake.refuse(topic, gateway, reason, payload, now)
+        self.committer.wake()
 
     def _command(self, client: str, action: str, payload: bytes, retained: bool, now: int) -> None:
         if retained:  # somebody's old wish, not a command of now

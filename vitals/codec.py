@@ -46,9 +46,14 @@ def decode(payload: bytes, type_: type[_T]) -> _T:
 def decode_batch(payload: bytes, gateway: str) -> Batch:
     """Read a vitals or backfill payload that arrived on a topic of `gateway`."""
     batch = decode(payload, Batch)
-    if batch.gateway is not None and batch.gateway != gateway:
-        raise WireError("identity: gateway in the payload is not the gateway of the topic")
+    require_gateway(batch.gateway, gateway)
     return batch
+
+
+def require_gateway(said: str | None, gateway: str) -> None:
+    """Raises WireError if a payload on a topic of `gateway` names another; one that names none is the topic's."""
+    if said is not None and said != gateway:
+        raise WireError("identity: gateway in the payload is not the gateway of the topic")
 
 
 def check_record(record: Record) -> str | None:

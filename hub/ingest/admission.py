@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from vitals.codec import check_record, decode, decode_batch
+from vitals.codec import check_record, decode, decode_batch, require_gateway
 from vitals.errors import WireError
 from vitals.identity import is_gateway_id
 from vitals.readings import Batch, Epoch, Record, Seq
@@ -79,8 +79,7 @@ def _salvage(gateway: str, payload: bytes, cause: WireError) -> Admitted:
         envelope = decode(payload, _Envelope)
     except WireError as error:
         raise cause from error
-    if envelope.gateway is not None and envelope.gateway != gateway:
-        raise WireError("identity: gateway in the payload is not the gateway of the topic")
+    require_gateway(envelope.gateway, gateway)
     records: list[Record] = []
     rejected: list[Rejected] = []
     for raw in envelope.records:
