@@ -1,4 +1,4 @@
-"""Secret references: `file:path` and `env:NAME` become the secret itself, at the last moment."""
+"""Secrets: references (`file:path`, `env:NAME`) read at the last moment, and private files written for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from chassis.database import sync_folder
 from vitals.errors import UsageError
 
 
@@ -23,6 +24,18 @@ def resolve(reference: str, folder: Path) -> str:
     if kind == "file" and name:
         return _read(folder / Path(name).expanduser())
     raise UsageError("a secret must be given as file:PATH or env:NAME, never written out in the settings")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file only its owner can read, durably, whole or not at all. Raises OSError."""
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    sync_folder(path.parent)
 
 
 def _read(path: Path) -> str:

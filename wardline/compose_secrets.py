@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from chassis.secrets import write_private
 from vitals.errors import StorageError
 from wardline.credentials import ACL_FILE, PASSWORD_FILE, SECRETS_FOLDER, Client, write_broker_files
 
@@ -38,23 +38,12 @@ def write_compose_secrets(root: Path) -> None:
     try:
         for name in (INFLUXDB_TOKEN, INFLUXDB_PASSWORD, GRAFANA_PASSWORD):
             if not (master / SECRETS_FOLDER / name).exists():
-                _write_private(master / SECRETS_FOLDER / name, secrets.token_urlsafe(SECRET_BYTES))
+                write_private(master / SECRETS_FOLDER / name, secrets.token_urlsafe(SECRET_BYTES))
         for service, files in SERVICES.items():
             (root / service).mkdir(mode=0o700, parents=True, exist_ok=True)
             for name, source in files.items():
                 target = root / service / name
                 if source in (PASSWORD_FILE, ACL_FILE) or not target.exists():
-                    _write_private(target, (master / source).read_text(encoding="utf-8"))
+                    write_private(target, (master / source).read_text(encoding="utf-8"))
     except OSError as error:
         raise StorageError(f"cannot write the secrets below {root}: {error}") from error
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file only its owner can read, whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

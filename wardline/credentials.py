@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
-from chassis.database import sync_folder
+from chassis.secrets import write_private
 from vitals.errors import StorageError, UsageError
 from vitals.identity import is_gateway_id
 from vitals.topics import PREFIX
@@ -176,11 +175,4 @@ def _replace(path: Path, text: str) -> None:
     if path.exists() and path.read_text(encoding="utf-8") == text:
         path.chmod(0o600)
         return
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    sync_folder(path.parent)
+    write_private(path, text)
