@@ -68,7 +68,7 @@ class Session:
     @property
     def drained(self) -> bool:
         """Whether the broker has acknowledged all that was published in this connection."""
-        return self._client is not None and not self._storage.get_all()
+        return self._client is not None and bool(self._storage.is_empty)
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
         """Hand a message to the connection; False when there is none, so that the owner says it again on connect."""

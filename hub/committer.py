@@ -45,7 +45,11 @@ class Committer:
             await self.commit_now()
 
     async def commit_now(self) -> None:
-        """Commit what waits. Cancelling waits for the commit under way, so that no batch is half known."""
+        """Commit what waits.
+
+        Cancelled, it leaves the commit under way to the worker, which `close` waits for: nothing is reported of it,
+        so the gateways send again and its events stay in the outbox.
+        """
         self._wake.clear()
         batch = self._take()
         if not batch:
