@@ -60,6 +60,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     escalated: RuleId | None = None
     reraised: RuleId | None = None
     acknowledged: RuleId | None = None
+    audio_paused: RuleId | None = None
+    alarms_paused: RuleId | None = None
     latched: RuleId | None = None
     cleared: RuleId | None = None
     reset: RuleId | None = None

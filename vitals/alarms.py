@@ -7,15 +7,25 @@ from typing import Literal
 
 import msgspec
 
-from vitals.identity import BedId, RuleId, WardId
+from vitals.identity import RuleId, SomeBedId, SomeWardId, Subject
 from vitals.readings import Milliseconds
 
 Priority = Literal["high", "medium", "low"]
 Kind = Literal["physiological", "technical"]
-AlarmState = Literal["pending", "active", "acknowledged", "latched"]
+AlarmState = Literal["pending", "active", "acknowledged", "audio_paused", "alarms_paused", "latched"]
 """Public states. `inactive` is the absence of the alarm; `pending` is never announced."""
 
-Change = Literal["raised", "escalated", "reraised", "acknowledged", "latched", "cleared", "reset"]
+Change = Literal[
+    "raised",
+    "escalated",
+    "reraised",
+    "acknowledged",
+    "audio_paused",
+    "alarms_paused",
+    "latched",
+    "cleared",
+    "reset",
+]
 """What a transition is called on `ward/<ward>/event`."""
 
 PRIORITY_RANK: dict[str, int] = {"low": 1, "medium": 2, "high": 3}
@@ -28,12 +38,13 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `condition` says whether the cause holds now: None means unknown, because the value went missing.
     `value` and `limit` are what the rule saw at the last transition, absent for conditions without one number.
     `rev` grows with each change of this alarm; a lower one than already seen is an old retained message.
+    An alarm of equipment that stands at no bed has a `subject` and no `bed`; without a `ward` it is the whole hub's.
     """
 
     id: str
     rule: RuleId
-    ward: WardId
-    bed: BedId
+    ward: SomeWardId
+    bed: SomeBedId
     kind: Kind
     priority: Priority
     state: AlarmState
@@ -50,7 +61,13 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     device: str = ""
     acknowledged_by: str = ""
     acknowledged_at: Milliseconds | None = None
-    test: bool = False
+    subject: Subject = ""
+    until: Milliseconds | None = None  # when the acknowledgement or pause ends by itself and the alarm is raised again
+    paused_by: str = ""
+    paused_reason: str = ""
+    test: bool = False  # a drill: shown and paged as TEST, never counted
+    late: bool = False  # found afterwards in readings that came too late to be judged as live; never paged
+    bedside: bool = False  # first raised by the gateway at the bed, while it did not hear the hub
 
 
 class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

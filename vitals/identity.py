@@ -16,6 +16,29 @@ ClientId = Annotated[str, msgspec.Meta(pattern=GATEWAY_PATTERN, description="MQT
 DeviceId = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN, description="Device id")]
 WardId = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN, description="Ward id")]
 BedId = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN, description="Bed id")]
+SomeWardId = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^([a-z0-9][a-z0-9-]{0,30})?$", description="Ward id; empty for what concerns the whole hub"),
+]
+SomeBedId = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^([a-z0-9][a-z0-9-]{0,30})?$", description="Bed id; empty for equipment that stands at no bed"
+    ),
+]
+Subject = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^((gateway|hub|broker|projection|pager)/[a-z0-9][a-z0-9-]{0,30})?$",
+        description="Equipment that stands at no bed, as kind/id; empty for an alarm of a bed",
+    ),
+]
+PatientId = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,30}$", description="Opaque id of a patient; never a name or record number"
+    ),
+]
 RuleId = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,47}$", description="Rule id, kebab case")]
 
 _gateway = re.compile(GATEWAY_PATTERN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PREFIX = "wardline/v1"
 
-UP_CHANNELS = ("vitals", "backfill", "wave", "hello", "status")
+UP_CHANNELS = ("vitals", "backfill", "wave", "hello", "status", "bedside")
 
 
 def up(gateway: str, channel: str) -> str:
@@ -15,6 +15,16 @@ def up(gateway: str, channel: str) -> str:
 def receipt(gateway: str) -> str:
     """Hub to edge: what is committed."""
     return f"{PREFIX}/down/{gateway}/receipt"
+
+
+def bundle(gateway: str) -> str:
+    """Hub to edge, retained: the signed rules and limits of the gateway's beds."""
+    return f"{PREFIX}/down/{gateway}/settings"
+
+
+def drill(gateway: str) -> str:
+    """Hub to edge: send a TEST record through the real path."""
+    return f"{PREFIX}/down/{gateway}/drill"
 
 
 def live(ward: str) -> str:
@@ -30,6 +40,31 @@ def event(ward: str) -> str:
 def alarm(ward: str, bed: str, rule: str) -> str:
     """Hub to pagers and displays: the retained state of one alarm."""
     return f"{PREFIX}/ward/{ward}/{bed}/alarm/{rule}"
+
+
+def equipment_alarm(hub: str, subject: str, rule: str) -> str:
+    """Hub to pagers and displays: the retained state of an alarm of equipment that stands at no bed."""
+    return f"{PREFIX}/hub/{hub}/alarm/{subject}/{rule}"
+
+
+def hub_event(hub: str) -> str:
+    """Hub to pagers: transitions of alarms that concern no single ward."""
+    return f"{PREFIX}/hub/{hub}/event"
+
+
+def late(ward: str) -> str:
+    """Hub to displays: one summary of the alarms found in late data."""
+    return f"{PREFIX}/ward/{ward}/late"
+
+
+def page(recipient: str) -> str:
+    """Pager service to one recipient: a page."""
+    return f"{PREFIX}/page/{recipient}"
+
+
+def page_received(recipient: str) -> str:
+    """A recipient's device to the pager service: the page has arrived."""
+    return f"{PREFIX}/page/{recipient}/received"
 
 
 def command(client: str, action: str) -> str:

@@ -78,7 +78,13 @@ class AlarmView(_View, frozen=True, kw_only=True):
     device: str
     acknowledged_by: str
     acknowledged_at: int | None
+    subject: str
+    until: int | None
+    paused_by: str
+    paused_reason: str
     test: bool
+    late: bool
+    bedside: bool
 
 
 class AlarmEventView(_View, frozen=True, kw_only=True):
@@ -243,7 +249,7 @@ def device_view(device: LiveDevice, elapsed_ms: int) -> DeviceView:
 def alarm_view(alarm: Alarm) -> AlarmView:
     """`alarm` with its words made safe to show."""
     fields = msgspec.structs.asdict(alarm)
-    for name in ("message", "device", "acknowledged_by", "unit"):
+    for name in ("message", "device", "acknowledged_by", "paused_by", "paused_reason", "unit"):
         fields[name] = printable(fields[name])
     return AlarmView(**fields)
 
