@@ -8,9 +8,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chassis.database import open_database
+from hub.journal_schema import SCHEMA
 from vitals.errors import StorageError
 from vitals.ranges import Ranges
 
@@ -18,46 +19,6 @@ FORMAT = 1
 QUARANTINE_ROWS = 10_000  # older refusals go; the counters keep counting
 PRUNE_ROWS = 200  # old records that go with each commit, and twice as many as come
 _NOTHING = Ranges()
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS record (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- grows in commit order, never reused: what cursors count by
-    gateway TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
-    device TEXT NOT NULL,
-    ward TEXT NOT NULL, bed TEXT NOT NULL,  -- frozen at admission; '' where the device stands at no bed
-    time INTEGER NOT NULL,            -- measured, UTC ms
-    received INTEGER NOT NULL,        -- by the hub, UTC ms
-    late INTEGER NOT NULL,            -- 1: arrived too late to be judged as live
-    body BLOB NOT NULL                -- JSON: clock, values, flags, states
-);
-CREATE UNIQUE INDEX IF NOT EXISTS record_identity ON record (gateway, epoch, seq);
-CREATE INDEX IF NOT EXISTS record_bed_time ON record (ward, bed, time);
-CREATE TABLE IF NOT EXISTS alarm_event (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    alarm TEXT NOT NULL, ward TEXT NOT NULL, bed TEXT NOT NULL, rule TEXT NOT NULL,
-    change TEXT NOT NULL, time INTEGER NOT NULL, body BLOB NOT NULL   -- JSON: AlarmEvent
-);
-CREATE INDEX IF NOT EXISTS alarm_event_time ON alarm_event (time);
-CREATE INDEX IF NOT EXISTS alarm_event_bed_time ON alarm_event (ward, bed, time);
-CREATE TABLE IF NOT EXISTS alarm_state (
-    ward TEXT NOT NULL, bed TEXT NOT NULL, rule TEXT NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (ward, bed, rule)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, event INTEGER NOT NULL REFERENCES alarm_event (id));
-CREATE TABLE IF NOT EXISTS committed (
-    gateway TEXT NOT NULL, epoch INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
-    PRIMARY KEY (gateway, epoch, low)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS rejected (
-    gateway TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL,
-    PRIMARY KEY (gateway, epoch, seq)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS quarantine (
-    id INTEGER PRIMARY KEY, received INTEGER NOT NULL, topic TEXT NOT NULL, gateway TEXT NOT NULL,
-    reason TEXT NOT NULL, records INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, head BLOB NOT NULL
-);
-"""
 
 
 class RecordRow(NamedTuple):
@@ -118,10 +79,17 @@ class Refusal(NamedTuple):
     reason: str
 
 
+class Write(NamedTuple):
+    """One further statement of the same transaction: how deeds, entries, limits and tickets get their rows in."""
+
+    sql: str
+    values: tuple[str | int | float | bytes | None, ...]
+
+
 class Batch:
     """What waits for the next commit."""
 
-    __slots__ = ("events", "quarantine", "records", "refusals", "settled", "states")
+    __slots__ = ("events", "quarantine", "records", "refusals", "settled", "states", "writes")
 
     def __init__(self) -> None:
         self.records: list[RecordRow] = []
@@ -129,6 +97,7 @@ class Batch:
         self.states: list[StateRow] = []
         self.quarantine: list[QuarantineRow] = []
         self.refusals: list[Refusal] = []
+        self.writes: list[Write] = []  # in this order
         self.settled: dict[tuple[str, int], Ranges] = {}  # (gateway, epoch) → seqs this batch settles
 
     def settle(self, gateway: str, epoch: int, seq: int) -> None:
@@ -139,7 +108,7 @@ class Batch:
         ranges.add(seq)
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.events or self.states or self.quarantine or self.refusals)
+        return bool(self.records or self.events or self.states or self.quarantine or self.refusals or self.writes)
 
 
 class Journal:
@@ -149,7 +118,7 @@ class Journal:
         self._path = path
         self._db = open_database(path)
         try:
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(SCHEMA)
             self._check_format()
         except sqlite3.Error as error:
             raise StorageError(f"cannot use the journal {path}: {error}; restore it or move it aside") from error
@@ -174,6 +143,10 @@ class Journal:
     def alarm_states(self) -> list[StateRow]:
         """The saved alarm machines."""
         return [StateRow(*row) for row in self._db.execute("SELECT ward, bed, rule, body FROM alarm_state")]
+
+    def read(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
+        """Rows of a query. Only before the first commit: what the parts of the hub remember from the last run."""
+        return list(self._db.execute(query, values))
 
     def outbox(self) -> list[tuple[int, bytes]]:
         """(event id, AlarmEvent JSON) of what is not known to have reached the broker, oldest first."""
@@ -212,6 +185,8 @@ class Journal:
                 batch.quarantine,
             )
             db.executemany("INSERT INTO rejected VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", batch.refusals)
+            for write in batch.writes:
+                db.execute(*write)
             merged = self._save_settled(batch.settled)
             self._prune(keep_after, max(PRUNE_ROWS, 2 * len(batch.records)), quarantined=bool(batch.quarantine))
             db.execute("COMMIT")

@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 from hub.history import History
-from hub.journal import Batch, EventRow, Journal, RecordRow, Refusal, StateRow
+from hub.journal import Batch, EventRow, Journal, RecordRow, Refusal, StateRow, Write
 from vitals.errors import StorageError
 from vitals.ranges import Ranges
 
@@ -184,3 +184,19 @@ def test_an_emptied_journal_does_not_count_from_one_again(tmp_path):
     assert [record.id for record in history.after(0, 10)] == [2]
     history.close()
     journal.close()
+
+
+def test_further_rows_are_part_of_the_same_transaction(journal, tmp_path):
+    batch = batch_of(row(1))
+    admit = "INSERT INTO admission (ward, bed, patient, start, by) VALUES (?, ?, ?, ?, ?)"
+    batch.writes.append(Write(admit, ("icu", "1", "p-1", 5, "nurse-1")))
+    journal.commit(batch)
+    broken = batch_of(row(2))
+    broken.writes.append(Write(admit, ("icu", "1", None, 5, "nurse-1")))
+    with pytest.raises(StorageError):
+        journal.commit(broken)
+    journal.close()
+    again = Journal(tmp_path / "journal.db")
+    assert again.read("SELECT patient, start FROM admission WHERE ward = ?", "icu") == [("p-1", 5)]
+    assert again.settled("gw-a", 1) == Ranges([(1, 1)])
+    again.close()

@@ -1,0 +1,67 @@
+"""The tables of the journal. Further ones may be added at any time; what stands here never changes its meaning."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS record (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- grows in commit order, never reused: what cursors count by
+    gateway TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    ward TEXT NOT NULL, bed TEXT NOT NULL,  -- frozen at admission; '' where the device stands at no bed
+    time INTEGER NOT NULL,            -- measured, UTC ms
+    received INTEGER NOT NULL,        -- by the hub, UTC ms
+    late INTEGER NOT NULL,            -- 1: arrived too late to be judged as live
+    body BLOB NOT NULL                -- JSON: clock, values, flags, states
+);
+CREATE UNIQUE INDEX IF NOT EXISTS record_identity ON record (gateway, epoch, seq);
+CREATE INDEX IF NOT EXISTS record_bed_time ON record (ward, bed, time);
+CREATE TABLE IF NOT EXISTS alarm_event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    alarm TEXT NOT NULL, ward TEXT NOT NULL, bed TEXT NOT NULL, rule TEXT NOT NULL,
+    change TEXT NOT NULL, time INTEGER NOT NULL, body BLOB NOT NULL   -- JSON: AlarmEvent
+);
+CREATE INDEX IF NOT EXISTS alarm_event_time ON alarm_event (time);
+CREATE INDEX IF NOT EXISTS alarm_event_alarm ON alarm_event (alarm);
+CREATE INDEX IF NOT EXISTS alarm_event_bed_time ON alarm_event (ward, bed, time);
+CREATE TABLE IF NOT EXISTS alarm_state (
+    ward TEXT NOT NULL, bed TEXT NOT NULL, rule TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (ward, bed, rule)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, event INTEGER NOT NULL REFERENCES alarm_event (id));
+CREATE TABLE IF NOT EXISTS committed (
+    gateway TEXT NOT NULL, epoch INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
+    PRIMARY KEY (gateway, epoch, low)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rejected (
+    gateway TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (gateway, epoch, seq)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quarantine (
+    id INTEGER PRIMARY KEY, received INTEGER NOT NULL, topic TEXT NOT NULL, gateway TEXT NOT NULL,
+    reason TEXT NOT NULL, records INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, head BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS deed (      -- every command a person or pager gave, done or refused; never pruned
+    id INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL, client TEXT NOT NULL, action TEXT NOT NULL, "by" TEXT NOT NULL, reason TEXT NOT NULL,
+    request TEXT NOT NULL,
+    body BLOB NOT NULL,               -- JSON: the command as it was understood
+    result BLOB NOT NULL              -- JSON: Result, the answer
+);
+CREATE INDEX IF NOT EXISTS deed_time ON deed (time);
+CREATE TABLE IF NOT EXISTS entry (     -- what staff entered; the newest row of a name counts
+    id INTEGER PRIMARY KEY,
+    ward TEXT NOT NULL, bed TEXT NOT NULL,
+    time INTEGER NOT NULL,            -- seen or measured, UTC ms
+    received INTEGER NOT NULL,
+    "by" TEXT NOT NULL, name TEXT NOT NULL,
+    value REAL,                       -- NULL: taken back, or ended by a discharge
+    until INTEGER,                    -- when it is too old to count; NULL: until it is entered anew
+    reason TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS entry_bed_time ON entry (ward, bed, time);
+CREATE TABLE IF NOT EXISTS admission (
+    id INTEGER PRIMARY KEY,
+    ward TEXT NOT NULL, bed TEXT NOT NULL, patient TEXT NOT NULL,
+    start INTEGER NOT NULL, "end" INTEGER, "by" TEXT NOT NULL, ended_by TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS admission_bed ON admission (ward, bed, start);
+"""
