@@ -112,6 +112,12 @@ class Engine:
             events.sort(key=_telling)  # the plan's own order depends on the past, which a restart forgets
         return events
 
+    def next_due(self) -> int | None:
+        """When `advance` may next have something to do if no record comes; None: nothing is planned."""
+        if self._withdrawn:
+            return 0
+        return self._heap[0][0] if self._heap else None
+
     def acknowledge(self, alarm_id: str, by: str, reason: str, now: int) -> list[AlarmEvent]:
         """A person has seen the alarm. Raises Refused with a sentence that says why not."""
         return self._command(alarm_id, Cause.ACKNOWLEDGE, by, reason, now)
