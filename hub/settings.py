@@ -11,7 +11,7 @@ import msgspec
 
 from chassis.mqtt import BrokerSettings
 from vitals.durations import Duration
-from vitals.identity import BedId, BedKey, ClientId, DeviceId, GatewayId, WardId
+from vitals.identity import NAME_PATTERN, BedId, BedKey, ClientId, DeviceId, GatewayId, WardId
 
 MAX_BEDS = 64  # a snapshot of more would pass the broker's packet limit and be dropped without a word
 
@@ -74,10 +74,12 @@ class ConsoleSettings(_Section, frozen=True, kw_only=True):
 
 
 class BedSettings(_Section, frozen=True, kw_only=True):
-    """One bed place."""
+    """One bed place. `profile` is the rule set it is judged by, `tags` are what rules with a scope may ask for."""
 
     id: BedId
     title: Title = ""
+    profile: str = ""  # empty: the ward's
+    tags: list[Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]] = []
 
 
 class WardSettings(_Section, frozen=True, kw_only=True):
@@ -85,6 +87,7 @@ class WardSettings(_Section, frozen=True, kw_only=True):
 
     id: WardId
     title: Title = ""
+    profile: str = ""  # empty: the sets of `rules`
     beds: Annotated[list[BedSettings], msgspec.Meta(min_length=1)]
 
     def __post_init__(self) -> None:
@@ -110,6 +113,16 @@ class GatewaySettings(_Section, frozen=True, kw_only=True):
     devices: list[DeviceSettings] = []
 
 
+class DrillSettings(_Section, frozen=True, kw_only=True):
+    """How often each ward is expected to send a TEST alarm through the real path; a missed one is an alarm."""
+
+    every: Duration | None = None  # None: no drill is expected
+
+    def __post_init__(self) -> None:
+        if self.every is not None and self.every < 60_000:
+            raise ValueError("every must be at least 1min")
+
+
 class HubSettings(_Section, frozen=True, kw_only=True):
     """The whole document."""
 
@@ -121,6 +134,7 @@ class HubSettings(_Section, frozen=True, kw_only=True):
     rules: Annotated[list[str], msgspec.Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["adult-ward"])
     wards: Annotated[list[WardSettings], msgspec.Meta(min_length=1)]
     gateways: list[GatewaySettings] = []
+    drill: DrillSettings = msgspec.field(default_factory=DrillSettings)
     credit: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2_000
     log_level: Annotated[str, msgspec.Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
 
