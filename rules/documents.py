@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from rules.expressions import ExpressionError, parse, unknown_name
+from rules.shelf import set_text, shipped_sets
 from vitals.alarms import Kind, Priority
 from vitals.document import convert
 from vitals.durations import Duration
@@ -105,6 +106,7 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     provenance: Annotated[
         str, Meta(min_length=1, max_length=4000, description="Where the set comes from, who approved it")
     ]
+    include: Annotated[list[RuleId], Meta(description="Shipped sets whose rules belong to this one, too")] = []
     limits: list[Limit] = []
     conditions: list[Condition] = []
 
@@ -115,7 +117,7 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def read_rules(text: str, file: str) -> RuleSet:
-    """Read a rule document. Raises DocumentError carrying every problem found."""
+    """Read a rule document and the sets it includes. Raises DocumentError carrying every problem found."""
     document = load(text, file)
     problems: set[Problem] = set()
     rule_set: RuleSet | None = None
@@ -125,14 +127,42 @@ def read_rules(text: str, file: str) -> RuleSet:
     except DocumentError as error:
         problems.update(error.problems)
         limits, conditions = _readable(document, "limits", Limit), _readable(document, "conditions", Condition)
-    if rule_set is not None and not rule_set.rules:
+    if rule_set is not None and not rule_set.rules and not rule_set.include:
         problems.add(Problem(file, 1, "there is neither a limit nor a condition: this set would watch over nothing"))
     for path, text_ in _check(limits, conditions):
         problems.add(Problem(file, document.line(path), f"{'.'.join(str(part) for part in path)}: {text_}"))
+    included, wrong = _included(rule_set)
+    own = len(limits)
+    together = [*limits, *enumerate([limit for part in included for limit in part.limits], own)]
+    for path, text_ in _check_sides([(index, limit) for index, limit in together if _one_sided(limit)]):
+        if path[1] not in range(own):
+            wrong.append((0, f"include: {text_}"))
+    problems.update(Problem(file, document.line(("include", index)), text_) for index, text_ in wrong)
     if problems:
         raise DocumentError(problems)
     assert rule_set is not None
-    return rule_set
+    return msgspec.structs.replace(
+        rule_set,
+        limits=[*rule_set.limits, *(limit for part in included for limit in part.limits)],
+        conditions=[*rule_set.conditions, *(condition for part in included for condition in part.conditions)],
+    )
+
+
+def _included(rule_set: RuleSet | None) -> tuple[list[RuleSet], list[tuple[int, str]]]:
+    """The sets a document includes, each complete in itself, and what is wrong with the list: (index, problem)."""
+    parts: list[RuleSet] = []
+    problems: list[tuple[int, str]] = []
+    owner = {} if rule_set is None else {rule.id: "this document" for rule in rule_set.rules}
+    for index, name in enumerate([] if rule_set is None else rule_set.include):
+        if name not in shipped_sets():
+            problems.append((index, f"include.{index}: {unknown_name('shipped set', name, shipped_sets())}"))
+            continue
+        part = read_rules(set_text(name), f"{name}.yaml")
+        twice = sorted(rule.id for rule in part.rules if rule.id in owner)
+        problems += [(index, f"include.{index}: {id_} of {name} is in {owner[id_]} already") for id_ in twice]
+        owner.update((rule.id, name) for rule in part.rules)
+        parts.append(part)
+    return parts, problems
 
 
 def _readable(document: YamlDocument, key: str, type_: type[_T]) -> list[tuple[int, _T]]:

@@ -1,35 +1,18 @@
-"""The rule sets that come with Wardline."""
+"""The rule sets that come with Wardline, read."""
 
 from __future__ import annotations
 
-from importlib import resources
-
 from rules.documents import RuleSet, read_rules
-from vitals.errors import UsageError
+from rules.shelf import scenarios_text, set_text, shipped_sets
 
-_FOLDER = resources.files("rules").joinpath("sets")
-_SUFFIX = ".yaml"
-_SCENARIOS = ".scenarios.yaml"
-
-
-def shipped_sets() -> list[str]:
-    """Names of the shipped sets."""
-    names = (entry.name for entry in _FOLDER.iterdir())
-    return sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX) and _SCENARIOS not in name)
+__all__ = ["profiles", "read_set", "scenarios_text", "set_text", "shipped_sets"]
 
 
 def read_set(name: str) -> RuleSet:
     """A shipped set by its name. Raises UsageError naming the ones there are."""
-    return read_rules(set_text(name), f"{name}{_SUFFIX}")
+    return read_rules(set_text(name), f"{name}.yaml")
 
 
-def set_text(name: str) -> str:
-    """The document of a shipped set. Raises UsageError naming the ones there are."""
-    if name not in shipped_sets():
-        raise UsageError(f"there is no shipped rule set {name!r}; there are: {', '.join(shipped_sets())}")
-    return _FOLDER.joinpath(f"{name}{_SUFFIX}").read_text(encoding="utf-8")
-
-
-def scenarios_text(name: str) -> str:
-    """The scenarios of a shipped set."""
-    return _FOLDER.joinpath(f"{name}{_SCENARIOS}").read_text(encoding="utf-8")
+def profiles() -> list[str]:
+    """Names of the shipped sets a bed can be judged by; the others are parts that profiles include."""
+    return [name for name in shipped_sets() if read_set(name).limits]

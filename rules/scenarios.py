@@ -11,6 +11,7 @@ from msgspec import Meta
 from rules.documents import RuleSet
 from rules.engine import Bed, Engine
 from rules.expressions import unknown_name
+from rules.library import read_set
 from rules.machine import Refused
 from vitals.alarms import AlarmEvent, Change
 from vitals.document import convert
@@ -172,9 +173,12 @@ def run(rule_set: RuleSet, scenario: Scenario) -> Outcome:
 
 
 def uncovered(rule_set: RuleSet, outcomes: Sequence[Outcome]) -> list[str]:
-    """Which rules have no scenario that raises them, or none about them in which they stay quiet."""
+    """Which of the document's own rules no scenario raises, or none about them leaves quiet."""
     sentences: list[str] = []
+    elsewhere = {rule.id for name in rule_set.include for rule in read_set(name).rules}
     for rule in rule_set.rules:
+        if rule.id in elsewhere:
+            continue
         raising = [outcome for outcome in outcomes if any(_raises(told, rule.id) for told in outcome.told)]
         about = [outcome for outcome in outcomes if outcome.scenario.rule == rule.id]
         if not raising:
