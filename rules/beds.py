@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from vitals.identity import BedKey
@@ -36,6 +36,16 @@ class Verdict(NamedTuple):
     parameter: str | None = None
     value: float | None = None
     source: str = ""
+    limit: float | None = None  # the bound in force now that was judged, the extreme one where `extreme`
+    extreme: bool = False  # it holds, and the value is beyond the rule's extreme tier too
+
+
+class Entry(NamedTuple):
+    """One observation staff entered, as the number rules see. `until` None: it holds until it is entered anew."""
+
+    value: float
+    time: int
+    until: int | None = None
 
 
 class Source:
@@ -85,7 +95,7 @@ class Source:
 class BedState:
     """A bed as rules see it at the instant `now` (a rules.expressions.View)."""
 
-    __slots__ = ("armed", "cases", "device", "key", "now", "off", "sources", "start", "watched")
+    __slots__ = ("armed", "cases", "device", "entries", "key", "now", "off", "sources", "start", "watched")
 
     def __init__(self, key: BedKey, sources: tuple[str, ...]) -> None:
         self.key = key
@@ -93,6 +103,7 @@ class BedState:
         self.now = 0
         self.start = 0  # when listening began
         self.device = ""  # the source that made the last true answer so
+        self.entries: Mapping[str, Entry] = {}  # by name, replaced as a whole when staff enter something
         self.cases: dict[int, Case] = {}  # by rule number, only those not inactive
         self.watched: set[int] = set()  # rules in which an absence or silence has lasted its time
         self.armed: dict[int, int] = {}  # when each rule is to be judged next without a record

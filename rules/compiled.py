@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+from types import MappingProxyType
 
 from rules.beds import HEARD_MS, STALE_MS, Answer, BedState, Verdict
 from rules.documents import RULE_FAILED, Condition, Limit, RuleSet
 from rules.expressions import parse
+from rules.schedules import Schedule
+from rules.scopes import Scope
 from vitals.alarms import Kind, Priority
 from vitals.errors import UsageError
+from vitals.identity import BedKey
 from vitals.parameters import PARAMETERS
 
 Judge = Callable[[BedState], Verdict]
+
+# How long an acknowledgement stands while the condition goes on. An acknowledged alarm that is never told again is an
+# alarm switched off (facts of IEC 60601-1-8: every inactivation ends by itself or is restricted); the graver, the
+# sooner somebody must look again. Seed values, to be approved with the rules.
+ACKNOWLEDGED_FOR_MS: dict[Priority, int] = {"high": 300_000, "medium": 900_000, "low": 3_600_000}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extreme:
+    """The second bound of a limit: beyond it for `onset_delay`, the same alarm has a higher priority."""
+
+    bound: float
+    priority: Priority
+    onset_delay: int
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +55,11 @@ class Rule:
     absences: tuple[tuple[str, int], ...] = ()
     silences: tuple[int, ...] = ()
     flags: bool = False
+    acknowledged_for: int = ACKNOWLEDGED_FOR_MS["medium"]
+    extreme: Extreme | None = None  # Verdict.extreme says whether its bound is passed now
+    entries: frozenset[str] = frozenset()  # the staff entries it reads
+    schedule: Schedule | None = None  # in force at these hours only; the judge itself looks at it
+    scope: Scope | None = None  # at these beds only; compile_rules leaves it out elsewhere
 
     @property
     def timed(self) -> bool:
@@ -48,8 +72,18 @@ class Rule:
         return self.reads | frozenset(self.limit_of) | {parameter for parameter, _ in self.absences}
 
 
-def compile_rules(sets: Sequence[RuleSet]) -> list[Rule]:
-    """Every rule of the sets in order, the engine's own `rule-failed` last. Raises UsageError for a repeated id."""
+def compile_rules(
+    sets: Sequence[RuleSet],
+    bounds: Mapping[str, float] = MappingProxyType({}),
+    bed: BedKey | None = None,
+    tags: Collection[str] = (),
+    profile: str = "",
+) -> list[Rule]:
+    """Every rule of the sets in order, the engine's own `rule-failed` last. Raises UsageError for a repeated id.
+
+    `bounds` replaces the bound of a limit by its id, and that of its extreme tier by `id.extreme`. With a `bed`, rules
+    whose scope does not include it are left out; without one, all are there.
+    """
     rules: list[Rule] = []
     owner: dict[str, str] = {}
     for rule_set in sets:
@@ -91,6 +125,7 @@ def _limit(limit: Limit) -> Rule:
         bound=limit.bound,
         side=limit.side,
         limit_of=parameters,
+        acknowledged_for=ACKNOWLEDGED_FOR_MS[limit.priority],
     )
 
 
@@ -137,6 +172,7 @@ def _condition(condition: Condition) -> Rule:
         absences=expression.absences,
         silences=expression.silences,
         flags=expression.flags,
+        acknowledged_for=ACKNOWLEDGED_FOR_MS[condition.priority],
     )
 
 
