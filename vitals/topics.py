@@ -67,6 +67,11 @@ def page_received(recipient: str) -> str:
     return f"{PREFIX}/page/{recipient}/received"
 
 
+def pagers_status(hub: str) -> str:
+    """Pager service to hub and displays, retained, last will: how the paging is doing."""
+    return f"{PREFIX}/hub/{hub}/pagers"
+
+
 def command(client: str, action: str) -> str:
     """People and pagers to hub."""
     return f"{PREFIX}/command/{client}/{action}"
@@ -92,6 +97,7 @@ ALL_COMMANDS = f"{PREFIX}/command/+/+"
 ALL_LIVE = f"{PREFIX}/ward/+/live"
 ALL_EVENTS = f"{PREFIX}/ward/+/event"
 ALL_ALARMS = f"{PREFIX}/ward/+/+/alarm/+"
+ALL_PAGES_RECEIVED = f"{PREFIX}/page/+/received"
 ALL_HUBS = f"{PREFIX}/hub/+/+"
 
 _UP_HEAD = f"{PREFIX}/up/"
