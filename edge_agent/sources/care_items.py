@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge_agent.sources.messages import Refused
-from edge_agent.sources.units import conversion
+from vitals.units import conversion
 
 _PARAMETERS = {
     "heart-rate": "hr",

@@ -12,10 +12,10 @@ import msgspec
 
 from edge_agent.sources.messages import Refused
 from edge_agent.sources.paths import ABSENT, follow, parse_path
-from edge_agent.sources.units import conversion, known_units
 from vitals.durations import Duration
 from vitals.parameters import PARAMETERS
 from vitals.readings import Observation
+from vitals.units import conversion, known_units
 from vitals.vocabulary import DEVICE_STATES, MISSING_REASONS
 
 MAX_ID = 128  # characters of a sender's device id

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from edge_agent.sources.hl7_codes import parameter_of, reason_of, states_of, unit_of
 from edge_agent.sources.hl7_message import Hl7Message, Segment
 from edge_agent.sources.intermittent import INTERMITTENT
-from edge_agent.sources.units import conversion
+from vitals.units import conversion
 
 _NUMBER = re.compile(r"[+-]?\d{1,12}(?:\.\d{1,12})?")
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(\.\d{1,4})?(?:([+-]\d\d)(\d\d))?")

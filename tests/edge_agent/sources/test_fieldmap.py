@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from edge_agent.sources.fieldmap import FieldMap, apply
 from edge_agent.sources.messages import MAX_DEPTH, Refused, clean, read_json
-from edge_agent.sources.units import conversion
 from vitals.document import read_document
 from vitals.errors import DocumentError
+from vitals.units import conversion
 
 NOW = 1_795_000_000_000
 

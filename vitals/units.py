@@ -1,4 +1,4 @@
-"""Units as senders write them, converted to those of the parameter catalogue; what is not here is refused."""
+"""Units as people and devices write them, converted to those of the parameter catalogue; what is not here is refused."""
 
 from __future__ import annotations
 
@@ -57,3 +57,15 @@ def conversion(parameter: str, unit: str) -> Conversion | None:
     table = _BY_TARGET[PARAMETERS[parameter].unit]
     found = table.get(unit) or (_GLUCOSE.get(unit) if parameter == "glucose" else None)
     return Conversion(*found) if found else None
+
+
+def measured_in(unit: str) -> tuple[str, Conversion] | None:
+    """The catalogue unit that `unit` becomes whatever the parameter, and how; None for an unknown unit."""
+    for target, table in (*_BY_TARGET.items(), ("mmol/L", _GLUCOSE)):
+        if unit in table:
+            return target, Conversion(*table[unit])
+    return None
+
+
+UNITS = tuple(sorted({unit for table in (*_BY_TARGET.values(), _GLUCOSE) for unit in table}))
+"""Every unit that can be converted."""
