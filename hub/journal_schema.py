@@ -64,4 +64,30 @@ CREATE TABLE IF NOT EXISTS admission (
     start INTEGER NOT NULL, "end" INTEGER, "by" TEXT NOT NULL, ended_by TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS admission_bed ON admission (ward, bed, start);
+CREATE TABLE IF NOT EXISTS ticket (    -- work on a device; never pruned
+    number INTEGER PRIMARY KEY,
+    gateway TEXT NOT NULL, device TEXT NOT NULL,  -- device '': the gateway itself
+    ward TEXT NOT NULL, bed TEXT NOT NULL,        -- where it stood when the ticket was opened; '' at no bed
+    fault TEXT NOT NULL,              -- offline, error or reported
+    message TEXT NOT NULL,
+    opened INTEGER NOT NULL, opened_by TEXT NOT NULL,  -- '': by itself
+    technician TEXT NOT NULL, flaps INTEGER NOT NULL,
+    standing INTEGER,                 -- 1: the fault stands; 0: it is over; NULL: nobody knows
+    closed INTEGER, closed_by TEXT NOT NULL, reason TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS ticket_device ON ticket (gateway, device, number);
+CREATE INDEX IF NOT EXISTS ticket_closed ON ticket (closed);
+CREATE TABLE IF NOT EXISTS ticket_event (
+    id INTEGER PRIMARY KEY,
+    ticket INTEGER NOT NULL, time INTEGER NOT NULL, kind TEXT NOT NULL, "by" TEXT NOT NULL, text TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS ticket_event_ticket ON ticket_event (ticket);
+CREATE TABLE IF NOT EXISTS device_history (  -- a row per change; each new row of a device prunes its old ones
+    id INTEGER PRIMARY KEY,
+    gateway TEXT NOT NULL, device TEXT NOT NULL,
+    time INTEGER NOT NULL,            -- since when, by the hub's clock; not before the row before it
+    state TEXT NOT NULL,              -- online, error, offline or unknown
+    message TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS device_history_device ON device_history (gateway, device, time);
 """
