@@ -1,0 +1,151 @@
+"""Replay: records that were kept, judged again on a virtual clock, exactly as the hub would have judged them live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from rules.documents import RuleSet
+from rules.engine import Bed, Engine
+from rules.episodes import Episodes, Ledger
+from rules.machine import Refused
+from rules.scenarios import TICK_MS
+from vitals.alarms import AlarmEvent
+from vitals.readings import Record
+
+Deed = Callable[[Engine, int], list[AlarmEvent]]
+"""What a person or the hub did at a moment; `deeds_of` finds those of people."""
+
+_NEVER = 2**62
+
+
+class Heard(NamedTuple):
+    """One record as it was judged: of which source (`gateway/device`), and when (UTC ms)."""
+
+    source: str
+    record: Record
+    now: int
+
+
+class Stored(NamedTuple):
+    """One record with its whole identity; the gateway is the first part of `source`."""
+
+    source: str
+    epoch: int
+    record: Record
+
+
+def replay(
+    sets: Sequence[RuleSet],
+    bed: Bed,
+    records: Iterable[tuple[str, Record, int]],
+    *,
+    start: int | None = None,
+    until: int | None = None,
+    deeds: Iterable[tuple[int, Deed]] = (),
+    attended: bool = False,
+) -> Episodes:
+    """The alarms that the rules make of `records` at `bed`: each (source, record, when it was judged), in that order.
+
+    Time begins at `start` (with the first record) and ends before `until` (with the last). `deeds` are (when, deed) in
+    the order of time. `attended`: somebody resets each latched alarm at once, so that every new one is counted.
+    """
+    play = _Play(Engine(sets, [bed]), attended)
+    if start is not None:
+        play.tell(play.engine.advance(start), start)
+    end = _NEVER if until is None else until
+    last = start
+    waiting = iter(deeds)
+    moment, deed = next(waiting, (_NEVER, _nothing))
+    observe = play.engine.observe
+    for source, record, now in records:
+        if now >= end:
+            break
+        while moment < now:
+            play.act(deed, moment)
+            moment, deed = next(waiting, (_NEVER, _nothing))
+        play.pass_time(now)
+        events = observe(bed.key, source, record, now)
+        if events:
+            play.tell(events, now)
+        last = now
+    while moment < end:
+        play.act(deed, moment)
+        last = moment if last is None else max(last, moment)
+        moment, deed = next(waiting, (_NEVER, _nothing))
+    if until is not None or last is not None:
+        play.pass_time(last + 1 if until is None and last is not None else end)
+    return Episodes(tuple(play.told), tuple(play.ledger.episodes()))
+
+
+def in_order(records: Iterable[Stored]) -> list[Heard]:
+    """Each record once, by the time it was measured, as if it had been judged at that moment.
+
+    However often and in whatever order records arrived, the result is the same.
+    """
+    once = {(stored.source, stored.epoch, stored.record.seq): stored for stored in records}
+    ordered = sorted(once.values(), key=lambda s: (s.record.time, s.source, s.epoch, s.record.seq))
+    return [Heard(stored.source, stored.record, stored.record.time) for stored in ordered]
+
+
+def deeds_of(events: Iterable[AlarmEvent]) -> Iterator[tuple[int, Deed]]:
+    """What people did, as their events tell; under other rules their alarm may not exist, and nothing happens."""
+    for event in events:
+        if not event.by:
+            continue
+        if event.change == "acknowledged":
+            yield event.time, _acknowledging(event)
+        elif event.change == "reset":
+            yield event.time, _resetting(event)
+
+
+class _Play:
+    """One engine on its virtual clock, and what it has told."""
+
+    def __init__(self, engine: Engine, attended: bool) -> None:
+        self.engine = engine
+        self.told: list[AlarmEvent] = []
+        self.ledger = Ledger()
+        self._attended = attended
+
+    def pass_time(self, end: int) -> None:
+        """Let the hub's ticks before `end` happen; those with nothing to do are skipped."""
+        while (due := self.engine.next_due()) is not None:
+            tick = -(-due // TICK_MS) * TICK_MS
+            if tick >= end:
+                return
+            self.tell(self.engine.advance(tick), tick)
+
+    def act(self, deed: Deed, now: int) -> None:
+        """Somebody does something, after the tick of that moment."""
+        self.pass_time(now + 1)
+        self.tell(deed(self.engine, now), now)
+
+    def tell(self, events: list[AlarmEvent], now: int) -> None:
+        """Keep what happened; `attended`, reset what latched."""
+        for event in events:
+            self.told.append(event)
+            self.ledger.take(event)
+            if self._attended and event.change == "latched":
+                self.tell(self.engine.reset(event.alarm.id, "replay", "seen", now), now)
+
+
+def _nothing(_engine: Engine, _now: int) -> list[AlarmEvent]:
+    return []
+
+
+def _acknowledging(event: AlarmEvent) -> Deed:
+    return lambda engine, now: _unless_refused(engine.acknowledge, event, now)
+
+
+def _resetting(event: AlarmEvent) -> Deed:
+    return lambda engine, now: _unless_refused(engine.reset, event, now)
+
+
+def _unless_refused(
+    do: Callable[[str, str, str, int], list[AlarmEvent]], event: AlarmEvent, now: int
+) -> list[AlarmEvent]:
+    try:
+        return do(event.alarm.id, event.by, event.reason, now)
+    except Refused:
+        return []
