@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from vitals.drills import DrillTrace
 from vitals.identity import DeviceId, GatewayId
 from vitals.readings import ClockQuality, Epoch, Milliseconds, Seq
 
@@ -69,6 +70,9 @@ class GatewayStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     reason: str = ""
     devices: list[DeviceStatus] = []
     listeners: list[ListenerStatus] = []
+    rules: str = ""  # SHA-256 of the bundle it would judge by while it does not hear the hub; empty: it has none
+    hub_silent_since: Milliseconds | None = None
+    drill: DrillTrace | None = None  # the last one, for a while
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

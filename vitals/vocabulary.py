@@ -15,7 +15,7 @@ DEVICE_STATES = frozenset(
     sensor_off no_sensor sensor_fault searching signal_lost low_perfusion marginal_perfusion low_signal artifact
     questionable lead_off asystole apnea pacer occlusion no_line calibrating initialising low_battery
     critical_battery device_alarm alarm_silenced device_fault standby gap spot_check from_memory demo test
-    consumer_grade
+    consumer_grade drill
     """.split()
 )
 """What a monitor says about itself (`states` of a record, `flags` of an observation)."""

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import yaml
 
-from vitals import commands, live, readings, sessions, topics
+from vitals import bundles, commands, drills, live, readings, sessions, topics
 from vitals.alarms import Alarm, AlarmEvent
 from wardline import __version__
 
@@ -58,12 +58,28 @@ TOPICS = (
         retained=True,
     ),
     Topic(
+        "bedside",
+        topics.up("{gateway}", "bedside"),
+        "receive",
+        bundles.BedsideReport,
+        "What a gateway has alarmed by itself while it did not hear the hub",
+    ),
+    Topic(
         "receipt",
         topics.receipt("{gateway}"),
         "send",
         sessions.Receipt,
         "What is committed in the journal: only this lets a gateway forget",
     ),
+    Topic(
+        "settings",
+        topics.bundle("{gateway}"),
+        "send",
+        bundles.SignedBundle,
+        "The rules and limits of the gateway's beds, signed",
+        retained=True,
+    ),
+    Topic("drill", topics.drill("{gateway}"), "send", drills.DrillOrder, "Send a TEST record on the way of a reading"),
     Topic("live", topics.live("{ward}"), "send", live.WardSnapshot, "The ward as it is now, each second", qos=0),
     Topic(
         "alarm",

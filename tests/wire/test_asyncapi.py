@@ -78,6 +78,8 @@ def test_every_topic_the_code_can_name_is_described():
     named = {topics.up("{gateway}", channel) for channel in topics.UP_CHANNELS if channel not in RESERVED}
     named |= {
         topics.receipt("{gateway}"),
+        topics.bundle("{gateway}"),
+        topics.drill("{gateway}"),
         topics.live("{ward}"),
         topics.event("{ward}"),
         topics.alarm("{ward}", "{bed}", "{rule}"),
