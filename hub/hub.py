@@ -5,29 +5,36 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from chassis.clock import Clock, DisciplinedClock, SystemClock
 from chassis.session import Session, Will
 from chassis.tasks import run_until, supervise
+from hub.alarms.acts import alarm_acts
 from hub.alarms.announcer import Announcer
-from hub.alarms.desk import Answer, Desk
+from hub.alarms.desk import REMEMBERED, Desk
 from hub.committer import Committer
+from hub.deeds import past_answers
 from hub.ingest.intake import Intake
 from hub.ingest.receipts import COALESCE_S, Receipts
-from hub.journal import Batch, EventRow, Journal, StateRow
+from hub.journal import Batch, Journal, StateRow
 from hub.live import LivePicture
 from hub.registry import Registry
 from hub.rulebook import read_rule_sets
 from hub.settings import HubSettings
+from hub.telling import Telling
+from hub.ward_round import WardRound
+from hub.words import Words
 from rules.engine import Engine, SavedAlarm
+from rules.watch import Watch
 from vitals import topics
-from vitals.alarms import Alarm, AlarmEvent
-from vitals.codec import decode, encode, require_gateway
+from vitals.alarms import AlarmEvent
+from vitals.codec import encode
 from vitals.errors import WireError
 from vitals.identity import BedKey
-from vitals.sessions import GatewayStatus, Heartbeat, Hello, HubStatus
+from vitals.sessions import Heartbeat, HubStatus
 
 HEARTBEAT_S = 5.0
 ADVANCE_S = 0.25
@@ -43,27 +50,35 @@ class Hub:
         self._settings = settings
         self._version = version
         self._clock = DisciplinedClock(clock or SystemClock())
-        self._started = self._clock.now()
+        now = self._started = self._clock.now()
         self.registry = Registry(settings)
         self.journal = Journal(folder / settings.journal.path)
         self.engine = Engine(read_rule_sets(settings.rules, folder), self.registry.beds())
-        self.engine.restore([SavedAlarm(*row) for row in self.journal.alarm_states()], self._started)
+        self.engine.restore([SavedAlarm(*row) for row in self.journal.alarm_states()], now)
         self.picture = LivePicture(self.registry, settings.hub)
+        self.watch = Watch(settings.hub, self.registry.beds_of_gateways(), now)
         self.intake = Intake(self.registry, self.journal, self.engine, self.picture)
         self.session = Session(
             settings.broker,
             folder,
             client_id=settings.hub,
-            subscriptions=(topics.ALL_UP, topics.ALL_COMMANDS, topics.ALL_ALARMS),
+            subscriptions=(
+                topics.ALL_UP,
+                topics.ALL_COMMANDS,
+                topics.ALL_ALARMS,
+                topics.equipment_alarm(settings.hub, "+/+", "+"),
+            ),
             on_message=self._receive,
             on_connect=self._connected,
             will=Will(topics.hub_status(settings.hub), encode(HubStatus(hub=settings.hub, online=False))),
         )
-        self.announcer = Announcer(self.session)
-        for number, body in self.journal.outbox():
-            self.announcer.committed(number, decode(body, AlarmEvent), 0)
-        self.desk = Desk(self.engine)
         self.receipts = Receipts(self.journal, self.session.publish, settings.credit)
+        self.words = Words(self.registry, self.receipts, self.picture, self.watch)
+        self.round = WardRound(self.engine, self.journal, self.registry)
+        acts = alarm_acts(self.engine) | self.round.acts()
+        self.desk = Desk(acts, past_answers(self.journal, REMEMBERED))
+        self.announcer = Announcer(self.session, settings.hub)
+        self.telling = Telling(self.session, self.announcer, self.journal.outbox(), self.desk.committed)
         self.committer = Committer(
             self.journal,
             settings.journal.commit_interval.seconds,
@@ -71,8 +86,6 @@ class Hub:
             self._committed,
             lambda: self._clock.now() - settings.journal.keep,
         )
-        self._waiting = _Announced()
-        self._aboard = _Announced()  # in the commit under way
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; then commit what waits and say goodbye."""
@@ -117,44 +130,36 @@ class Hub:
             gateway, channel = up
             if channel == "vitals" or channel == "backfill":
                 self._records(gateway, channel, topic, payload, retained, now)
-            else:
-                self._word_of_gateway(gateway, channel, topic, payload, now)
+                return
+            try:
+                self.words.take(gateway, channel, payload, retained, now)
+            except WireError as error:
+                self._refuse(topic, gateway, error.reason, payload, now)
             return
-        levels = topics.split(topic)
-        if levels and levels[0] == "command" and len(levels) == 3:
-            self._command(levels[1], levels[2], payload, retained, now)
-        elif levels and levels[0] == "ward" and len(levels) == 5:
-            self._retained_alarm(levels[1], levels[2], levels[4], payload, retained)
-        else:
-            self._refuse(topic, "", "unknown topic", payload, now)
+        match topics.split(topic):
+            case ["command", client, action]:
+                self._command(client, action, payload, retained, now)
+            case ["ward", ward, _, "alarm", rule] if ward in self.registry.wards:
+                bed = BedKey(ward, topic.split("/")[-3])
+                self._retained_alarm(topic, bed, rule, payload, retained)
+            case ["hub", _, "alarm", kind, name, rule]:
+                self._retained_equipment_alarm(topic, f"{kind}/{name}", rule, payload, retained)
+            case ["ward", *_]:
+                pass  # an alarm of another hub's ward
+            case _:
+                self._refuse(topic, "", "unknown topic", payload, now)
 
     def _records(self, gateway: str, channel: str, topic: str, payload: bytes, retained: bool, now: int) -> None:
         if retained:  # a retained reading would be judged again at every connect
             self._refuse(topic, gateway, "retained messages never create a reading", payload, now)
             return
+        self.watch.heard(gateway, now)
         epoch, events = self.intake.records(gateway, topic, payload, late=channel == "backfill", now=now)
         if events:
             self._announce(events)
         if epoch:
             self.receipts.owe(gateway, epoch)
         self.committer.wake()
-
-    def _word_of_gateway(self, gateway: str, channel: str, topic: str, payload: bytes, now: int) -> None:
-        try:
-            if gateway not in self.registry.gateways:
-                raise WireError("identity: gateway is not registered")
-            if channel == "hello":
-                hello = decode(payload, Hello)
-                require_gateway(hello.gateway, gateway)
-                self.receipts.owe(gateway, hello.epoch)
-            elif channel == "status":
-                status = decode(payload, GatewayStatus)
-                require_gateway(status.gateway, gateway)
-                self.picture.gateway(status)
-            else:
-                raise WireError(f"the channel {channel} is not read by this hub")
-        except WireError as error:
-            self._refuse(topic, gateway, error.reason, payload, now)
 
     def _refuse(self, topic: str, gateway: str, reason: str, payload: bytes, now: int) -> None:
         self.intake.refuse(topic, gateway, reason, payload, now)
@@ -164,48 +169,45 @@ class Hub:
         if retained:  # somebody's old wish, not a command of now
             return
         answer = self.desk.handle(client, action, payload, now)
-        if not answer.events:
-            self._answer(answer)
+        if answer is None:
             return
-        log.info("%s of alarm %s by client %s", action, answer.result.alarm, client)
+        if not answer.writes:
+            self.telling.answer(answer)
+            return
+        log.info("%s by client %s: %s", action, client, answer.result.reason or "done")
+        self.intake.pending.writes += answer.writes
+        self.telling.answer_later(answer)
         self._announce(answer.events)
-        self._waiting.answers.append(answer)
 
-    def _retained_alarm(self, ward: str, bed: str, rule: str, payload: bytes, retained: bool) -> None:
-        if retained and payload and not any(alarm.rule == rule for alarm in self._alarms_of(BedKey(ward, bed))):
-            self.announcer.retract(ward, bed, rule)
+    def _retained_alarm(self, topic: str, bed: BedKey, rule: str, payload: bytes, retained: bool) -> None:
+        standing = self.engine.alarms(bed) if bed in self.registry.bed_titles else []
+        if retained and payload and not any(alarm.rule == rule for alarm in standing):
+            self.announcer.retract(topic)
 
-    def _alarms_of(self, bed: BedKey) -> list[Alarm]:
-        return self.engine.alarms(bed) if bed in self.registry.bed_titles else []
+    def _retained_equipment_alarm(self, topic: str, subject: str, rule: str, payload: bytes, retained: bool) -> None:
+        if retained and payload:
+            standing = self.engine.alarms()
+            if not any(alarm.subject == subject and alarm.rule == rule for alarm in standing):
+                self.announcer.retract(topic)
 
     # Alarms, commits, receipts and answers out.
 
-    def _announce(self, events: list[AlarmEvent]) -> None:
-        generation = self.session.generation if self.session.connected else 0
-        for event in events:
-            self.announcer.announce(event)
-            self._waiting.events.append((generation, event))
-            self.intake.pending.events.append(_event_row(event))
+    def _announce(self, events: Iterable[AlarmEvent]) -> None:
+        self.intake.pending.events += self.telling.announce(events)
         self.committer.wake()
 
     def _take(self) -> Batch:
         batch = self.intake.take()
         batch.states = [StateRow(*saved) for saved in self.engine.unsaved()]
-        self._aboard, self._waiting = self._waiting, _Announced()
+        self.telling.aboard()
         return batch
 
     def _committed(self, batch: Batch, ids: list[int]) -> None:
         self.intake.counters["committed"] += len(batch.records)
-        for number, (generation, event) in zip(ids, self._aboard.events, strict=True):
-            self.announcer.committed(number, event, generation)
-        for answer in self._aboard.answers:
-            self._answer(answer)
+        self.telling.committed(ids)
         for gateway, epoch in batch.settled:
             self.receipts.owe(gateway, epoch)
         self.receipts.rejected(batch.refusals)
-
-    def _answer(self, answer: Answer) -> None:
-        self.session.publish(topics.result(answer.client, answer.action), encode(answer.result))
 
     def _connected(self) -> None:
         self._say_status(online=True)
@@ -226,7 +228,8 @@ class Hub:
 
     async def _advance(self) -> None:
         while True:
-            events = self.engine.advance(self._clock.now())
+            now = self._clock.now()
+            events = self.engine.advance(now)
             if events:
                 self._announce(events)
             await asyncio.sleep(ADVANCE_S)
@@ -248,7 +251,8 @@ class Hub:
         wards = list(self.registry.wards)
         while True:
             for ward in wards:
-                snapshot = self.picture.snapshot(ward, self._clock.now(), self.engine.alarms)
+                now = self._clock.now()
+                snapshot = self.picture.snapshot(ward, now, partial(self.round.judged, now=now))
                 self.session.publish(topics.live(ward), encode(snapshot), qos=0)
                 await asyncio.sleep(SNAPSHOT_S / len(wards))
 
@@ -260,18 +264,3 @@ class Hub:
             self.session.publish(topics.heartbeat(self._settings.hub), encode(heartbeat))
             self._say_status(online=True)
             await asyncio.sleep(HEARTBEAT_S)
-
-
-class _Announced:
-    """What was said before its commit: events with the connection they were said in, and answers that wait."""
-
-    __slots__ = ("answers", "events")
-
-    def __init__(self) -> None:
-        self.events: list[tuple[int, AlarmEvent]] = []
-        self.answers: list[Answer] = []
-
-
-def _event_row(event: AlarmEvent) -> EventRow:
-    alarm = event.alarm
-    return EventRow(alarm.id, alarm.ward, alarm.bed, alarm.rule, event.change, event.time, encode(event))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from hub.registry import Registry
+from rules.beds import Entry
+from rules.scores import ScoreResult
 from vitals.alarms import Alarm
 from vitals.identity import BedKey
-from vitals.live import LiveBed, LiveDevice, LiveValue, WardSnapshot
+from vitals.live import LiveBed, LiveDevice, LiveEntry, LivePause, LiveScore, LiveValue, WardSnapshot
 from vitals.parameters import PARAMETERS
 from vitals.readings import Record
 from vitals.sessions import GatewayStatus
@@ -15,6 +18,16 @@ from vitals.sessions import GatewayStatus
 SILENT_AFTER_MS = 15_000  # no record of any device of a bed: the tile says so
 
 _STALE_MS = {name: parameter.stale_s * 1_000 for name, parameter in PARAMETERS.items()}
+
+
+class Judged(NamedTuple):
+    """What the hub makes of a bed: its alarms, entries, scores and pause, and who lies there."""
+
+    alarms: list[Alarm]
+    entries: Mapping[str, Entry] = {}
+    scores: tuple[ScoreResult, ...] = ()
+    pause: LivePause | None = None
+    patient: str = ""
 
 
 class _Source:
@@ -73,7 +86,7 @@ class LivePicture:
         """Take in what a gateway, or its last will, says of itself."""
         self._gateways[status.gateway] = status
 
-    def snapshot(self, ward: str, now: int, alarms: Callable[[BedKey], list[Alarm]]) -> WardSnapshot:
+    def snapshot(self, ward: str, now: int, judged: Callable[[BedKey], Judged]) -> WardSnapshot:
         """The ward as it is at `now`."""
         self._number[ward] += 1
         return WardSnapshot(
@@ -82,10 +95,10 @@ class LivePicture:
             hub=self._hub,
             time=now,
             number=self._number[ward],
-            beds=[self._bed(key, sources, now, alarms(key)) for key, sources in self._beds[ward]],
+            beds=[self._bed(key, sources, now, judged(key)) for key, sources in self._beds[ward]],
         )
 
-    def _bed(self, key: BedKey, sources: tuple[str, ...], now: int, alarms: list[Alarm]) -> LiveBed:
+    def _bed(self, key: BedKey, sources: tuple[str, ...], now: int, judged: Judged) -> LiveBed:
         heard = [self._sources[source].received for source in sources]
         latest = max((received for received in heard if received is not None), default=None)
         return LiveBed(
@@ -103,7 +116,14 @@ class LivePicture:
                 for name, (value, reason, time, received) in self._values[key].items()
             },
             devices=[self._device(source, now) for source in sources],
-            alarms=alarms,
+            alarms=judged.alarms,
+            entries={
+                name: LiveEntry(value=entry.value, time=entry.time, until=entry.until)
+                for name, entry in judged.entries.items()
+            },
+            scores={result.table: _score(result) for result in judged.scores},
+            pause=judged.pause,
+            patient=judged.patient,
         )
 
     def _device(self, source: str, now: int) -> LiveDevice:
@@ -120,3 +140,15 @@ class LivePicture:
             states=heard.states,
             age_ms=None if heard.received is None else now - heard.received,
         )
+
+
+def _score(result: ScoreResult) -> LiveScore:
+    return LiveScore(
+        total=result.total,
+        partial=result.partial,
+        complete=result.complete,
+        points=result.points,
+        missing=result.missing,
+        red=result.red,
+        risk=result.risk,
+    )

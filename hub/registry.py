@@ -30,3 +30,9 @@ class Registry:
                 if key is not None:
                     sources[key].append(f"{gateway}/{device}")
         return [Bed(key, tuple(names)) for key, names in sources.items()]
+
+    def beds_of_gateways(self) -> dict[str, list[BedKey]]:
+        """The beds of each gateway, one entry per device that stands at one."""
+        return {
+            gateway: [key for key in devices.values() if key is not None] for gateway, devices in self.gateways.items()
+        }

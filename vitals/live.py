@@ -30,6 +30,34 @@ class LiveDevice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     age_ms: int | None = None  # since the last record; None: none since the hub started
 
 
+class LiveEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What staff entered and still holds, as the number rules see (vitals.entries)."""
+
+    value: float
+    time: Milliseconds  # when it was seen or measured
+    until: Milliseconds | None = None  # when it is too old to count; None: it holds until it is entered anew
+
+
+class LiveScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An early warning score. An incomplete one has a partial sum and no total: show it as incomplete, never as low."""
+
+    total: int | None = None
+    partial: int
+    complete: bool
+    points: dict[str, int] = {}  # by item, those that are known
+    missing: tuple[str, ...] = ()  # items without a value that counts now
+    red: bool = False  # one item alone scores the highest points of its own
+    risk: str = ""  # of a complete score
+
+
+class LivePause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """All alarms of the bed are paused: shown, and neither sounded nor paged, until then."""
+
+    until: Milliseconds
+    by: str
+    reason: str = ""
+
+
 class LiveBed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One bed of the snapshot. `silent` is true when no device of it was heard within its silence limit."""
 
@@ -39,6 +67,10 @@ class LiveBed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     values: dict[str, LiveValue] = {}
     devices: list[LiveDevice] = []
     alarms: list[Alarm] = []  # announced ones only, most urgent first
+    entries: dict[str, LiveEntry] = {}
+    scores: dict[str, LiveScore] = {}  # by table; only where staff have entered something
+    pause: LivePause | None = None
+    patient: str = ""  # opaque id; empty: nobody is admitted. Never a name or record number
 
 
 class WardSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The announcer: alarm events become retained alarm topics and ward events, surely and at once.
+"""The announcer: alarm events become retained alarm topics and events, surely and at once.
 
 Announcing does not wait for the disk. What was announced stays in the journal's outbox until the broker has
 acknowledged it, and is said again after every connect: twice at worst, never missed.
@@ -19,20 +19,20 @@ _ENDED = ("cleared", "reset")
 class Announcer:
     """Publishes through the hub's session, and remembers what the broker has not acknowledged."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, hub: str) -> None:
         self._session = session
-        self._unconfirmed: dict[int, tuple[int, bytes, str]] = {}  # event id → (generation said in, body, ward)
+        self._hub = hub
+        self._unconfirmed: dict[int, tuple[int, bytes, str]] = {}  # event id → (generation said in, body, topic)
 
     def announce(self, event: AlarmEvent) -> None:
         """Say one transition: the state of its alarm, then the event."""
-        alarm = event.alarm
-        body = b"" if event.change in _ENDED else encode(alarm)
-        self._session.publish(topics.alarm(alarm.ward, alarm.bed, alarm.rule), body, retain=True)
-        self._session.publish(topics.event(alarm.ward), encode(event))
+        body = b"" if event.change in _ENDED else encode(event.alarm)
+        self._session.publish(self._state_topic(event.alarm), body, retain=True)
+        self._session.publish(self._event_topic(event.alarm), encode(event))
 
     def committed(self, number: int, event: AlarmEvent, generation: int) -> None:
         """An event is in the outbox now as `number`; it was announced in connection `generation`, 0: in none."""
-        self._unconfirmed[number] = (generation, encode(event), event.alarm.ward)
+        self._unconfirmed[number] = (generation, encode(event), self._event_topic(event.alarm))
 
     def confirmed(self) -> list[int]:
         """Events the broker has acknowledged since; they may leave the outbox."""
@@ -48,11 +48,19 @@ class Announcer:
         """After a connect: every standing alarm, whole, and every event that may not have been heard."""
         generation = self._session.generation
         for alarm in alarms:
-            self._session.publish(topics.alarm(alarm.ward, alarm.bed, alarm.rule), encode(alarm), retain=True)
-        for number, (_, body, ward) in self._unconfirmed.items():
-            self._session.publish(topics.event(ward), body)
-            self._unconfirmed[number] = (generation, body, ward)
+            self._session.publish(self._state_topic(alarm), encode(alarm), retain=True)
+        for number, (_, body, topic) in self._unconfirmed.items():
+            self._session.publish(topic, body)
+            self._unconfirmed[number] = (generation, body, topic)
 
-    def retract(self, ward: str, bed: str, rule: str) -> None:
+    def retract(self, topic: str) -> None:
         """Take back a retained alarm that no longer stands: a broker restored it from an old file."""
-        self._session.publish(topics.alarm(ward, bed, rule), b"", retain=True)
+        self._session.publish(topic, b"", retain=True)
+
+    def _state_topic(self, alarm: Alarm) -> str:
+        if alarm.subject:
+            return topics.equipment_alarm(self._hub, alarm.subject, alarm.rule)
+        return topics.alarm(alarm.ward, alarm.bed, alarm.rule)
+
+    def _event_topic(self, alarm: Alarm) -> str:
+        return topics.event(alarm.ward) if alarm.ward else topics.hub_event(self._hub)

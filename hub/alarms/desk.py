@@ -1,66 +1,90 @@
-"""The command desk: commands of people and pagers in, alarm events and an answer out."""
+"""The command desk: commands of people and pagers in, events, rows and an answer out."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from rules.engine import Engine
+import msgspec
+
+from hub.deeds import Act, Done, deed_row, known_actions
+from hub.journal import Write
 from rules.machine import Refused
 from vitals.alarms import AlarmEvent
 from vitals.codec import decode
-from vitals.commands import Command, Result
+from vitals.commands import COMMANDS, Result
 from vitals.errors import WireError
 
 REMEMBERED = 1_000  # answers kept, so that a command delivered twice is done once and answered twice alike
 
 
 class Answer(NamedTuple):
-    """What a command led to. The result is published after the events are committed."""
+    """What a command led to. Where there are `writes`, the result is published after they are committed."""
 
     client: str
     action: str
     result: Result
     events: list[AlarmEvent]
+    writes: list[Write]
+    words: list[tuple[str, bytes]]
 
 
 class Desk:
-    """Decides commands with the engine."""
+    """Decides commands: one table of action → act."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._answered: OrderedDict[tuple[str, str], Result] = OrderedDict()
+    def __init__(self, acts: Mapping[str, Act], past: Iterable[tuple[tuple[str, str], Result]] = ()) -> None:
+        self._acts = acts
+        self._answered: OrderedDict[tuple[str, str], Result] = OrderedDict(past)
+        self._uncommitted: set[tuple[str, str]] = set()
 
-    def handle(self, client: str, action: str, payload: bytes, now: int) -> Answer:
-        """Carry out one command of `client`; never raises."""
+    def handle(self, client: str, action: str, payload: bytes, now: int) -> Answer | None:
+        """Carry out one command of `client`; never raises. None: sent twice, and the first is answered in a moment."""
+        type_ = COMMANDS.get(action)
+        if type_ is None or action not in self._acts:
+            return _unread(client, action, f"there is no command {action[:40]!r}; known: {self.known}", payload, now)
         try:
-            command = decode(payload, Command)
+            command = decode(payload, type_)
         except WireError as error:
-            return Answer(client, action, Result(request="", done=False, reason=error.reason, time=now), [])
-        known = self._answered.get((client, command.request))
+            return _unread(client, action, error.reason, payload, now)
+        key = (client, command.request)
+        known = self._answered.get(key)
         if known is not None:
-            return Answer(client, action, known, [])
-        result, events = self._carry_out(action, command, now)
-        self._answered[client, command.request] = result
+            return None if key in self._uncommitted else Answer(client, action, known, [], [], [])
+        done = self._carry_out(action, command, now)
+        result = msgspec.structs.replace(done.result, request=command.request, time=now)
+        self._answered[key] = result
+        self._uncommitted.add(key)
         if len(self._answered) > REMEMBERED:
             self._answered.popitem(last=False)
-        return Answer(client, action, result, events)
+        writes = [*done.writes, deed_row(client, action, command, result, now)]
+        return Answer(client, action, result, list(done.events), writes, list(done.words))
 
-    def _carry_out(self, action: str, command: Command, now: int) -> tuple[Result, list[AlarmEvent]]:
-        if action == "acknowledge":
-            carry_out = self._engine.acknowledge
-        elif action == "reset":
-            carry_out = self._engine.reset
-        else:
-            return _refusal(command, f"there is no command {action[:40]!r}; known: acknowledge, reset", now), []
+    @property
+    def known(self) -> str:
+        """The actions it has, as a person reads them."""
+        return known_actions(self._acts)
+
+    def committed(self, answer: Answer) -> None:
+        """The rows of `answer` are in the journal; a repeated command may be answered at once."""
+        self._uncommitted.discard((answer.client, answer.result.request))
+
+    def _carry_out(self, action: str, command: msgspec.Struct, now: int) -> Done:
         try:
-            events = carry_out(command.alarm, command.by, command.reason, now)
-        except Refused as refusal:
-            return _refusal(command, str(refusal), now), []
-        last = events[-1] if events else None
-        state = "" if last is None else "inactive" if last.change in ("cleared", "reset") else last.alarm.state
-        return Result(request=command.request, done=True, alarm=command.alarm, state=state, time=now), events
+            return self._acts[action](command, now)
+        except (Refused, ValueError) as refusal:
+            alarm = getattr(command, "alarm", "")
+            return Done(result=Result(request="", done=False, reason=str(refusal), alarm=alarm))
 
 
-def _refusal(command: Command, reason: str, now: int) -> Result:
-    return Result(request=command.request, done=False, reason=reason, alarm=command.alarm, time=now)
+class _Anything(msgspec.Struct, frozen=True):
+    request: str = ""
+
+
+def _unread(client: str, action: str, reason: str, payload: bytes, now: int) -> Answer:
+    """Refuse what nobody could read; with its request, if at least that can be made out."""
+    try:
+        request = decode(payload, _Anything).request[:64]
+    except WireError:
+        request = ""
+    return Answer(client, action, Result(request=request, done=False, reason=reason, time=now), [], [], [])

@@ -31,7 +31,7 @@ def event(change="raised", rev=1) -> AlarmEvent:
 
 def test_a_transition_is_a_retained_state_and_an_event():
     line = Line()
-    Announcer(line).announce(event())
+    Announcer(line, "hub-test").announce(event())
     (state_topic, state, retained), (event_topic, _, passing) = line.said
     assert (state_topic, retained, bool(state)) == ("ward/icu/1/alarm/spo2-low", True, True)
     assert (event_topic, passing) == ("ward/icu/event", False)
@@ -39,7 +39,7 @@ def test_a_transition_is_a_retained_state_and_an_event():
 
 def test_an_ended_alarm_leaves_an_empty_retained_message():
     line = Line()
-    announcer = Announcer(line)
+    announcer = Announcer(line, "hub-test")
     for change in ("cleared", "reset"):
         announcer.announce(event(change))
     assert [body for topic, body, retained in line.said if retained] == [b"", b""]
@@ -47,7 +47,7 @@ def test_an_ended_alarm_leaves_an_empty_retained_message():
 
 def test_an_event_is_confirmed_only_when_the_broker_has_acknowledged_everything():
     line = Line()
-    announcer = Announcer(line)
+    announcer = Announcer(line, "hub-test")
     announcer.committed(7, event(), generation=1)
     assert announcer.confirmed() == []
     line.drained = True
@@ -57,7 +57,7 @@ def test_an_event_is_confirmed_only_when_the_broker_has_acknowledged_everything(
 
 def test_an_event_said_on_a_lost_connection_is_said_again_on_the_next():
     line = Line()
-    announcer = Announcer(line)
+    announcer = Announcer(line, "hub-test")
     announcer.committed(7, event(), generation=1)
     line.generation, line.drained = 2, True
     assert announcer.confirmed() == []  # nobody knows whether connection 1 delivered it
@@ -68,7 +68,7 @@ def test_an_event_said_on_a_lost_connection_is_said_again_on_the_next():
 
 def test_an_event_announced_without_a_connection_waits_for_one():
     line = Line()
-    announcer = Announcer(line)
+    announcer = Announcer(line, "hub-test")
     announcer.committed(7, event(), generation=0)
     line.drained = True
     assert announcer.confirmed() == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.live import LivePicture
+from hub.live import Judged, LivePicture
 from hub.registry import Registry
 from vitals.identity import BedKey
 from vitals.readings import Record
@@ -18,7 +18,7 @@ def picture(make_settings) -> LivePicture:
 
 
 def beds(picture, now=NOW):
-    return picture.snapshot("icu", now, lambda _: []).beds
+    return picture.snapshot("icu", now, lambda _: Judged([])).beds
 
 
 def record(seq=1, **fields) -> Record:
@@ -61,7 +61,7 @@ def test_the_words_of_a_gateway_about_its_lines_are_shown(picture):
 
 
 def test_snapshots_are_numbered_without_a_jump(picture):
-    numbers = [picture.snapshot("icu", NOW, lambda _: []).number for _ in range(3)]
+    numbers = [picture.snapshot("icu", NOW, lambda _: Judged([])).number for _ in range(3)]
     assert numbers == [1, 2, 3]
 
 

@@ -1,0 +1,38 @@
+"""Words of gateways: hello and status become receipts owed, the live picture, and what the watch knows."""
+
+from __future__ import annotations
+
+from hub.ingest.receipts import Receipts
+from hub.live import LivePicture
+from hub.registry import Registry
+from rules.watch import Watch
+from vitals.codec import decode, require_gateway
+from vitals.errors import WireError
+from vitals.sessions import GatewayStatus, Hello
+
+
+class Words:
+    """Reads what a gateway says of itself."""
+
+    def __init__(self, registry: Registry, receipts: Receipts, picture: LivePicture, watch: Watch) -> None:
+        self._registry = registry
+        self._receipts = receipts
+        self._picture = picture
+        self._watch = watch
+
+    def take(self, gateway: str, channel: str, payload: bytes, retained: bool, now: int) -> None:
+        """Take in one message. Raises WireError for one nobody can use."""
+        if gateway not in self._registry.gateways:
+            raise WireError("identity: gateway is not registered")
+        if channel == "hello":
+            hello = decode(payload, Hello)
+            require_gateway(hello.gateway, gateway)
+            self._receipts.owe(gateway, hello.epoch)
+            self._watch.heard(gateway, now)
+        elif channel == "status":
+            status = decode(payload, GatewayStatus)
+            require_gateway(status.gateway, gateway)
+            self._picture.gateway(status)
+            self._watch.status(gateway, online=status.online, reason=status.reason, retained=retained, now=now)
+        else:
+            raise WireError(f"the channel {channel} is not read by this hub")
