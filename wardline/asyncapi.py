@@ -10,6 +10,7 @@ import yaml
 
 from vitals import bundles, commands, drills, live, readings, sessions, topics
 from vitals.alarms import Alarm, AlarmEvent
+from vitals.late import LateSummary
 from wardline import __version__
 
 _HEAD = """\
@@ -20,9 +21,11 @@ PARAMETERS = {
     "gateway": "Id of a gateway, equal to its MQTT user name",
     "ward": "Id of a ward",
     "bed": "Id of a bed, unique in its ward",
+    "kind": "Kind of the equipment: gateway, hub, broker, projection or pager",
+    "name": "Id of the equipment",
     "rule": "Id of the rule that raised the alarm",
     "client": "MQTT user name of the person or pager that asks",
-    "action": "acknowledge or reset",
+    "action": "What is asked for: acknowledge, reset, pause-audio, pause-alarms, resume-alarms, …",
     "hub": "Id of a hub",
 }
 
@@ -90,6 +93,22 @@ TOPICS = (
         retained=True,
     ),
     Topic("event", topics.event("{ward}"), "send", AlarmEvent, "One transition of one alarm"),
+    Topic(
+        "equipmentAlarm",
+        topics.equipment_alarm("{hub}", "{kind}/{name}", "{rule}"),
+        "send",
+        Alarm,
+        "The present state of one alarm of equipment that stands at no bed; an empty payload when it is over",
+        retained=True,
+    ),
+    Topic(
+        "hubEvent",
+        topics.hub_event("{hub}"),
+        "send",
+        AlarmEvent,
+        "One transition of one alarm that concerns no single ward",
+    ),
+    Topic("late", topics.late("{ward}"), "send", LateSummary, "Alarms found afterwards, in readings that came late"),
     Topic("command", topics.command("{client}", "{action}"), "receive", commands.Command, "A person or pager asks"),
     Topic("result", topics.result("{client}", "{action}"), "send", commands.Result, "Done, or the reason why not"),
     Topic(

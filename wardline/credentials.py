@@ -46,7 +46,9 @@ class Access(NamedTuple):
 _ROLES: Mapping[Role, Access] = {
     "gateway": Access(write=("up/{name}/#",), read=("down/{name}/#", "hub/+/status")),
     # The hub reads its own retained alarms, to take back those it no longer stands by.
-    "hub": Access(write=("down/#", "ward/#", "result/#", "hub/#"), read=("up/#", "command/#", "ward/+/+/alarm/+")),
+    "hub": Access(
+        write=("down/#", "ward/#", "result/#", "hub/#"), read=("up/#", "command/#", "ward/+/+/alarm/+", "hub/+/alarm/#")
+    ),
     "display": Access(write=("command/{name}/#",), read=("ward/#", "hub/#", "up/+/wave", "result/{name}/#")),
     "pager": Access(write=("command/{name}/#",), read=("ward/#", "hub/#", "result/{name}/#")),
 }

@@ -11,6 +11,7 @@ import yaml
 
 from vitals import topics
 from vitals.codec import decode
+from vitals.commands import COMMANDS, Command, TicketCommand
 from wardline.asyncapi import PARAMETERS, TOPICS, asyncapi_text
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +84,9 @@ def test_every_topic_the_code_can_name_is_described():
         topics.live("{ward}"),
         topics.event("{ward}"),
         topics.alarm("{ward}", "{bed}", "{rule}"),
+        topics.equipment_alarm("{hub}", "{kind}/{name}", "{rule}"),
+        topics.hub_event("{hub}"),
+        topics.late("{ward}"),
         topics.command("{client}", "{action}"),
         topics.result("{client}", "{action}"),
         topics.hub_status("{hub}"),
@@ -104,10 +108,27 @@ def test_the_page_has_a_section_and_a_row_for_each_topic_and_no_other():
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 def test_the_section_of_a_topic_names_every_field_and_its_delivery(topic):
     text = section(topic)
-    fields = set(re.findall(r"^\| `(\w+)` \|", text.split("Each record:")[0], flags=re.M))
+    fields = set(re.findall(r"^\| `(\w+)` \|", re.split(r"Each record:|^### ", text, flags=re.M)[0], flags=re.M))
     assert fields == set(topic.payload.__struct_fields__)
     assert f"QoS {topic.qos}" in text
     assert ("not retained" in text) is not topic.retained
+
+
+def test_the_section_of_the_commands_names_every_action_and_its_fields():
+    text = next(section(topic) for topic in TOPICS if topic.name == "command")
+    rows = {
+        action: row
+        for row in re.findall(r"^\| .* \|$", text, flags=re.M)
+        for action in re.findall(r"`([a-z-]+)`", row.split("|")[1])
+    }
+    for action, type_ in COMMANDS.items():
+        said = "`alarm`" if type_ is Command else rows[action]
+        for field in set(type_.__struct_fields__) - set(Command.__struct_fields__):
+            assert f"`{field}`" in said or type_ is TicketCommand, (action, field)
+    tickets = " ".join(row for action, row in rows.items() if COMMANDS.get(action) is TicketCommand)
+    assert all(
+        f"`{field}`" in tickets for field in set(TicketCommand.__struct_fields__) - set(Command.__struct_fields__)
+    )
 
 
 def test_the_section_of_the_readings_names_every_field_of_a_record():
