@@ -90,4 +90,22 @@ CREATE TABLE IF NOT EXISTS device_history (  -- a row per change; each new row o
     message TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS device_history_device ON device_history (gateway, device, time);
+CREATE TABLE IF NOT EXISTS limit_override (  -- every change of a limit; the newest row of a scope and rule counts
+    id INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL,            -- of the change
+    change TEXT NOT NULL,             -- set, cleared, expired or discharged
+    scope TEXT NOT NULL,              -- ward/WARD, bed/WARD/BED or patient/ID
+    rule TEXT NOT NULL,               -- a rule, or its second tier as rule.extreme
+    bound REAL NOT NULL,
+    profile TEXT NOT NULL,            -- it rests where another one is in force; '' for a patient's
+    "by" TEXT NOT NULL, reason TEXT NOT NULL,
+    set_at INTEGER NOT NULL, expires INTEGER
+);
+CREATE INDEX IF NOT EXISTS limit_override_place ON limit_override (scope, rule);
+CREATE TABLE IF NOT EXISTS profile (  -- the profiles people chose over the settings; the newest row of a scope counts
+    id INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL, scope TEXT NOT NULL,
+    profile TEXT NOT NULL,            -- '': back to what stands above it
+    "by" TEXT NOT NULL, reason TEXT NOT NULL
+);
 """

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from vitals.identity import BedKey, PatientId, RuleId
+from vitals.identity import BedKey, PatientId
 from vitals.readings import Milliseconds
 
 ShortText = Annotated[str, msgspec.Meta(max_length=200)]
@@ -22,6 +22,14 @@ Scope = Annotated[
         pattern=r"^(ward/[a-z0-9][a-z0-9-]{0,30}|bed/[a-z0-9][a-z0-9-]{0,30}/[a-z0-9][a-z0-9-]{0,30}"
         r"|patient/[A-Za-z0-9][A-Za-z0-9-]{0,30})$",
         description="Whom a limit is for: ward/WARD, bed/WARD/BED or patient/ID",
+    ),
+]
+
+LimitName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[a-z][a-z0-9-]{0,47}(\.extreme)?$",
+        description="The rule of a limit; its second tier as RULE.extreme",
     ),
 ]
 
@@ -51,7 +59,7 @@ class SetLimit(_Request, frozen=True, kw_only=True, omit_defaults=True):
     """`set-limit`: another bound for one rule of a ward, a bed or a patient, until `expires` if given."""
 
     scope: Scope
-    rule: RuleId
+    rule: LimitName
     bound: float
     expires: Milliseconds | None = None
 
@@ -60,7 +68,7 @@ class ClearLimit(_Request, frozen=True, kw_only=True, omit_defaults=True):
     """`clear-limit`: the override of one rule goes; what stands above it in the chain is in force again."""
 
     scope: Scope
-    rule: RuleId
+    rule: LimitName
 
 
 class SetProfile(_Request, frozen=True, kw_only=True, omit_defaults=True):
