@@ -11,7 +11,9 @@ from vitals.parameters import PARAMETERS
 from vitals.readings import Record
 
 if TYPE_CHECKING:
+    from rules.book import Book
     from rules.cases import Case
+    from rules.pauses import Pause
 
 HEARD_MS = 15_000  # a device's flags are its present word for as long as its periodic values are (stale_s)
 REORDER_MS = 10_000  # how long an older record of a source counts as overtaken, and not as a clock set back
@@ -48,10 +50,18 @@ class Entry(NamedTuple):
     until: int | None = None
 
 
+class Told(NamedTuple):
+    """What the engine was told of a fault. `holds` None: nobody knows; `until`: it ends by itself."""
+
+    holds: bool | None
+    device: str = ""
+    until: int | None = None
+
+
 class Source:
     """One device at a bed, as its records left it."""
 
-    __slots__ = ("heard", "name", "newest", "reasons", "seen", "seq", "states", "values")
+    __slots__ = ("heard", "hidden", "name", "newest", "reasons", "seen", "seq", "since", "states", "values")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -60,6 +70,8 @@ class Source:
         self.reasons: dict[str, str] = {}  # why a parameter has none now
         self.states: tuple[str, ...] = ()
         self.heard = NEVER
+        self.since = NEVER  # since when it could be heard again: what hid it is not its own silence
+        self.hidden = False  # its gateway or the broker is down: its silence says nothing of itself
         self.newest = 0
         self.seq = 0
 
@@ -95,7 +107,21 @@ class Source:
 class BedState:
     """A bed as rules see it at the instant `now` (a rules.expressions.View)."""
 
-    __slots__ = ("armed", "cases", "device", "entries", "key", "now", "off", "sources", "start", "watched")
+    __slots__ = (
+        "armed",
+        "book",
+        "cases",
+        "device",
+        "entries",
+        "key",
+        "now",
+        "off",
+        "pause",
+        "sources",
+        "start",
+        "told",
+        "watched",
+    )
 
     def __init__(self, key: BedKey, sources: tuple[str, ...]) -> None:
         self.key = key
@@ -108,6 +134,9 @@ class BedState:
         self.watched: set[int] = set()  # rules in which an absence or silence has lasted its time
         self.armed: dict[int, int] = {}  # when each rule is to be judged next without a record
         self.off: dict[int, str] = {}  # rules that failed here, and how
+        self.told: dict[str, Told] = {}  # by fault
+        self.pause: Pause | None = None  # a person paused all alarms of the bed
+        self.book: Book  # the rules in force here
 
     def number(self, parameter: str) -> float | None:
         """The fresh value of the first source that has one."""
@@ -125,18 +154,18 @@ class BedState:
         newest = max(givers, key=lambda source: source.seen[parameter])
         if self.now - newest.seen[parameter] < duration:
             return False
-        if all(self.now - source.heard >= duration for source in givers):
+        if all(source.hidden or self.now - source.heard >= duration for source in givers):
             return None
         self.device = newest.name
         return True
 
-    def silent(self, duration: int) -> bool:
-        """A device never heard counts from when listening began."""
+    def silent(self, duration: int) -> bool | None:
+        """A device never heard counts from when listening began. None where none of them could be heard."""
         for source in self.sources.values():
-            if self.now - self.last_heard(source) >= duration:
+            if not source.hidden and self.now - self.last_heard(source) >= duration:
                 self.device = source.name
                 return True
-        return False
+        return None if self.sources and all(source.hidden for source in self.sources.values()) else False
 
     def missing(self, parameter: str, reason: str) -> bool | None:
         """None where no device was heard lately."""
@@ -147,13 +176,13 @@ class BedState:
         return self._says(lambda source: name in source.states)
 
     def last_heard(self, source: Source) -> int:
-        """When a source was last heard, or when listening began."""
-        return source.heard if source.heard != NEVER else self.start
+        """When a source was last heard, or when listening to it began."""
+        return max(source.heard if source.heard != NEVER else self.start, source.since)
 
     def _says(self, test: Callable[[Source], bool]) -> bool | None:
         answer: bool | None = None
         for source in self.sources.values():
-            if self.now - source.heard > HEARD_MS:
+            if source.hidden or self.now - source.heard > HEARD_MS:
                 continue
             if test(source):
                 self.device = source.name
