@@ -88,7 +88,7 @@ def _arguments() -> argparse.Namespace:
 async def _run(arguments: argparse.Namespace, binary: str, folder: Path) -> dict[str, object]:
     port = free_port()
     beds = [(f"w{number // BEDS_PER_WARD:04}", f"b{number:05}") for number in range(arguments.beds)]
-    _write_settings(folder, port, beds, arguments.per_gateway)
+    write_settings(folder, port, beds, arguments.per_gateway)
     with broker(binary, folder, port) as broker_process:
         hub = subprocess.Popen(
             [sys.executable, "-m", "wardline", "hub", "run", "--part", "ingest", "--config", str(folder / "hub.yaml")]
@@ -143,13 +143,20 @@ async def _measure(
     }
 
 
-def _write_settings(folder: Path, port: int, beds: list[tuple[str, str]], per_gateway: int) -> None:
+def write_settings(
+    folder: Path,
+    port: int,
+    beds: list[tuple[str, str]],
+    per_gateway: int,
+    projections: dict[str, object] | None = None,
+) -> None:
+    """The hub's settings file, with a rule of the benchmark's own beside the adult set."""
     (folder / "bench.yaml").write_text(yaml.safe_dump(BENCH_RULES))
     wards: dict[str, list[str]] = {}
     for ward, bed in beds:
         wards.setdefault(ward, []).append(bed)
     gateways = [
-        {"id": _gateway(first, per_gateway), "devices": [{"id": bed, "bed": f"{ward}/{bed}"} for ward, bed in group]}
+        {"id": gateway_of(first, per_gateway), "devices": [{"id": bed, "bed": f"{ward}/{bed}"} for ward, bed in group]}
         for first in range(0, len(beds), per_gateway)
         for group in [beds[first : first + per_gateway]]
     ]
@@ -162,11 +169,13 @@ def _write_settings(folder: Path, port: int, beds: list[tuple[str, str]], per_ga
         "gateways": gateways,
         "credit": 100_000,
         "log_level": "WARNING",
+        "projections": projections or {},
     }
     (folder / "hub.yaml").write_text(yaml.safe_dump(document))
 
 
-def _gateway(number: int, per_gateway: int) -> str:
+def gateway_of(number: int, per_gateway: int) -> str:
+    """The gateway of a bed."""
     return f"gw-{number // per_gateway:05}"
 
 
@@ -210,19 +219,14 @@ async def _wait_for_hub(hub: subprocess.Popen[bytes], measured: HubMeasured) -> 
 
 
 async def _generate(arguments: argparse.Namespace, port: int, beds: list[tuple[str, str]], measured: Measured) -> None:
-    names, quiet = READINGS[-arguments.vitals :], QUIET[-arguments.vitals :]
-    calm = json.dumps(dict(zip(names, quiet, strict=True)), separators=(",", ":"))
-    wild = json.dumps(dict(zip(names, quiet, strict=True)) | {PROBE: 120.0}, separators=(",", ":"))
-    gateways = [_gateway(number, arguments.per_gateway) for number in range(len(beds))]
+    calm, wild = bodies(arguments.vitals)
+    gateways = [gateway_of(number, arguments.per_gateway) for number in range(len(beds))]
     seqs = dict.fromkeys(gateways, 0)
 
     def payload(bed: int, _sample: int, probe: bool) -> bytes:
         gateway = gateways[bed]
         seqs[gateway] += 1
-        return (
-            f'{{"epoch":1,"records":[{{"seq":{seqs[gateway]},"device":"{beds[bed][1]}",'
-            f'"time":{time.time_ns() // 1_000_000},"clock":"synced","values":{wild if probe else calm}}}]}}'
-        ).encode()
+        return batch(seqs[gateway], beds[bed][1], wild if probe else calm)
 
     load = Load(
         beds=len(beds),
@@ -233,6 +237,20 @@ async def _generate(arguments: argparse.Namespace, port: int, beds: list[tuple[s
     )
     topics = [prefixed(f"wardline/v1/up/{gateway}/vitals") for gateway in gateways]
     await generate(load, port, [f"{ward}/{bed}" for ward, bed in beds], topics, payload, measured)
+
+
+def bodies(vitals: int) -> tuple[str, str]:
+    """The values of a record as JSON: a quiet one, and one that crosses the benchmark's limit."""
+    calm = dict(zip(READINGS[-vitals:], QUIET[-vitals:], strict=True))
+    return json.dumps(calm, separators=(",", ":")), json.dumps(calm | {PROBE: 120.0}, separators=(",", ":"))
+
+
+def batch(seq: int, device: str, values: str) -> bytes:
+    """A message of one record measured now."""
+    return (
+        f'{{"epoch":1,"records":[{{"seq":{seq},"device":"{device}","time":{time.time_ns() // 1_000_000},'
+        f'"clock":"synced","values":{values}}}]}}'
+    ).encode()
 
 
 async def _drain(journal: Path, expected: int) -> tuple[int, int, float]:

@@ -8,6 +8,7 @@ import platform
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,9 +34,22 @@ def broker(binary: str, folder: Path, port: int) -> Iterator[subprocess.Popen[by
     )
     process = subprocess.Popen([binary, "-c", str(config)], stderr=subprocess.DEVNULL)
     try:
+        _wait_until_it_listens(port)
         yield process
     finally:
         stop(process)
+
+
+def _wait_until_it_listens(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

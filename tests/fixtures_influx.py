@@ -90,6 +90,11 @@ class Influx:
             wait_for(lambda port=port: _answers(port), f"influxd or nginx: {(self.folder / 'log').read_text()[-2000:]}")
         wait_for(lambda: self._ping() == 204, "influxd")
 
+    @property
+    def pid(self) -> int:
+        """The process id of influxd."""
+        return self._processes[0].pid
+
     def stop(self) -> None:
         """Stop both by their own ids."""
         stop_all(self._processes)
