@@ -10,7 +10,7 @@ import msgspec
 
 from chassis.database import open_read_only
 from vitals.alarms import AlarmEvent
-from vitals.readings import ClockQuality
+from vitals.readings import ClockQuality, Record
 
 
 class RecordBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -41,6 +41,19 @@ class StoredRecord(NamedTuple):
         """The decoded body."""
         return _body.decode(self.body)
 
+    def record(self) -> Record:
+        """The record as it was admitted."""
+        body = self.read()
+        return Record(
+            seq=self.seq,
+            device=self.device,
+            time=self.time,
+            clock=body.clock,
+            values=body.values,
+            flags=body.flags,
+            states=body.states,
+        )
+
 
 _body = msgspec.json.Decoder(RecordBody)
 _event = msgspec.json.Decoder(AlarmEvent)
@@ -69,6 +82,28 @@ class History:
             (ward, bed, start, end),
         )
         return (StoredRecord(*row) for row in rows)
+
+    def judged(self, ward: str, bed: str, start: int, end: int) -> Iterator[StoredRecord]:
+        """Records of a bed judged as live and received in [start, end), in the order they were judged."""
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM record WHERE ward = ? AND bed = ? AND late = 0 AND received >= ? AND received < ?"
+            " ORDER BY id",
+            (ward, bed, start, end),
+        )
+        return (StoredRecord(*row) for row in rows)
+
+    def first_received(self) -> int | None:
+        """When the oldest record was received; None of an empty journal."""
+        row = self._db.execute("SELECT received FROM record ORDER BY id LIMIT 1").fetchone()
+        return None if row is None else int(row[0])
+
+    def transitions(self, start: int, end: int, ward: str | None = None) -> Iterator[AlarmEvent]:
+        """Transitions in [start, end) in commit order, of one ward or of all. A stream: memory stays flat."""
+        where, values = ("AND ward = ?", (start, end, ward)) if ward is not None else ("", (start, end))
+        rows = self._db.execute(
+            f"SELECT body FROM alarm_event WHERE time >= ? AND time < ? {where} ORDER BY id", values
+        )
+        return (_event.decode(body) for (body,) in rows)
 
     def alarm_events(
         self, *, start: int = 0, end: int = 2**62, ward: str | None = None, bed: str | None = None, limit: int = 1000

@@ -15,6 +15,7 @@ from rules.library import read_set, scenarios_text, set_text, shipped_sets
 from rules.scenarios import Outcome, read_scenarios, uncovered
 from rules.scenarios import run as run_scenario
 from vitals.errors import DocumentError, UsageError
+from wardline.commands import rules_backtest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     test = actions.add_parser("test", help="run scenario documents against their rules")
     test.add_argument("files", nargs="*", metavar="FILE", help="scenario documents; without any, the shipped ones")
     test.set_defaults(act=_test)
+    backtest = actions.add_parser("backtest", help="count the alarms rules would have made of past readings")
+    rules_backtest.add_arguments(backtest)
+    backtest.set_defaults(act=rules_backtest.run)
     for action in (check, test):
         action.add_argument("--json", action="store_true", help="print one JSON document")
 
