@@ -19,6 +19,7 @@ from hub.registry import Registry
 from hub.rulebook import read_rule_sets
 from hub.settings import HubSettings
 from rules.burden import Burden, burden
+from rules.compiled import compile_rules
 from rules.episodes import Episode
 from rules.whatif import compare
 from vitals.durations import Duration
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.against is not None:
         sets.append(_named(arguments.against, arguments.config))
     for names in sets:
-        read_rule_sets(names, Path())  # what is wrong is said once and before any work
+        compile_rules(read_rule_sets(names, Path()))  # what is wrong is said once and before any work
     trials = _recorded(arguments, tuple(sets)) if arguments.data is not None else _kept(arguments, tuple(sets))
     report = _Report([_title(side) for side in (arguments.rules, arguments.against) if side], trials, arguments.list)
     print(json.dumps(report.document(), indent=2, ensure_ascii=False) if arguments.json else "\n".join(report.lines()))
@@ -137,14 +138,14 @@ class _Report:
 
     def document(self) -> dict[str, Any]:
         """Everything, for programs."""
-        new = {"rules": self._titles[0], **_built(self._burdens[0])}
+        new = {"judged_by": self._titles[0], **_built(self._burdens[0])}
         document: dict[str, Any] = {
             "records": sum(trial.records for trial in self._trials),
             "zeros_taken_as_values": sum(trial.zeros for trial in self._trials),
             "new": new,
         }
         if self._difference is not None:
-            document["old"] = {"rules": self._titles[1], **_built(self._burdens[1])}
+            document["old"] = {"judged_by": self._titles[1], **_built(self._burdens[1])}
             document["only_old"] = [_listed(episode) for episode in self._difference.only_old[: self._listed]]
             document["only_new"] = [_listed(episode) for episode in self._difference.only_new[: self._listed]]
             document["only_old_count"] = len(self._difference.only_old)
