@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rules.book import Book, compile_book
 from rules.bounds import Bound, bounds_of, problems
 from rules.compiled import Rule, compile_rules
-from rules.documents import Limit
+from rules.documents import Limit, RuleSet
 from rules.expressions import unknown_name
 from rules.profiles import Profiles, bed_scope, patient_scope, ward_scope
 from vitals.identity import BedKey
@@ -79,6 +79,15 @@ class Explained(NamedTuple):
     links: tuple[Link, ...]
 
 
+class InForce(NamedTuple):
+    """All that somebody without the chain needs to judge a bed. The first phase is of now, the others are to come."""
+
+    profile: str
+    sets: tuple[RuleSet, ...]
+    tags: tuple[str, ...]
+    phases: tuple[tuple[int, dict[str, float]], ...]  # from when on, and the bounds that differ from the profile
+
+
 class Chain:
     """Profiles and overrides of a hub; answers which book each bed is judged by.
 
@@ -133,6 +142,14 @@ class Chain:
             rules = compile_rules(self._profiles.rule_sets(profile), bounds, bed, tags, profile)
             book = self._books[key] = compile_book(rules)
         return book
+
+    def in_force(self, bed: BedKey, patient: str, now: int) -> InForce:
+        """What a bed is judged by from `now` on, if nobody changes anything."""
+        profile = self.profile(bed)
+        over = {o.expires for scope in _scopes(bed, patient) for o in self._of(scope) if o.expires is not None}
+        moments = (now, *sorted(moment for moment in over if moment > now))
+        phases = tuple((moment, self.bounds(bed, patient, moment)) for moment in moments)
+        return InForce(profile, self._profiles.rule_sets(profile), self._profiles.beds.get(bed, ()), phases)
 
     def explain(self, bed: BedKey, patient: str, name: str, now: int) -> list[Explained]:
         """Every bound of a parameter or a rule at a bed, with its chain. Raises ValueError for a name nobody knows."""
