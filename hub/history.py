@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -127,6 +127,10 @@ class History:
         names = ("id", "received", "topic", "gateway", "reason", "records", "size", "sha256")
         rows = self._db.execute(f"SELECT {', '.join(names)} FROM quarantine ORDER BY id DESC LIMIT ?", (limit,))
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def select(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:
+        """Rows of a query: how the parts of the hub with tables of their own are asked."""
+        return list(self._db.execute(query, values))
 
     def close(self) -> None:
         """Close the view."""

@@ -25,6 +25,8 @@ from hub.registry import Registry
 from hub.rulebook import read_rule_sets
 from hub.settings import HubSettings
 from hub.telling import Telling
+from hub.tickets.desk import ticket_acts
+from hub.tickets.workshop import Workshop
 from hub.ward_round import WardRound
 from hub.words import Words
 from rules.engine import Engine, SavedAlarm
@@ -57,7 +59,8 @@ class Hub:
         self.engine.restore([SavedAlarm(*row) for row in self.journal.alarm_states()], now)
         self.picture = LivePicture(self.registry, settings.hub)
         self.watch = Watch(settings.hub, self.registry.beds_of_gateways(), now)
-        self.intake = Intake(self.registry, self.journal, self.engine, self.picture)
+        self.workshop = Workshop(self.registry, self.journal, now)
+        self.intake = Intake(self.registry, self.journal, self.engine, self.picture, self.workshop)
         self.session = Session(
             settings.broker,
             folder,
@@ -73,9 +76,9 @@ class Hub:
             will=Will(topics.hub_status(settings.hub), encode(HubStatus(hub=settings.hub, online=False))),
         )
         self.receipts = Receipts(self.journal, self.session.publish, settings.credit)
-        self.words = Words(self.registry, self.receipts, self.picture, self.watch)
+        self.words = Words(self.registry, self.receipts, self.picture, self.watch, self.workshop)
         self.round = WardRound(self.engine, self.journal, self.registry)
-        acts = alarm_acts(self.engine) | self.round.acts()
+        acts = alarm_acts(self.engine) | self.round.acts() | ticket_acts(self.workshop)
         self.desk = Desk(acts, past_answers(self.journal, REMEMBERED))
         self.announcer = Announcer(self.session, settings.hub)
         self.telling = Telling(self.session, self.announcer, self.journal.outbox(), self.desk.committed)
@@ -113,6 +116,7 @@ class Hub:
             self.journal.close()
 
     async def _leave(self) -> None:
+        self.workshop.watched(self._clock.now())
         await self.committer.commit_now()
         self.receipts.flush(self._clock.now())
         self._say_status(online=False)
@@ -154,6 +158,7 @@ class Hub:
             self._refuse(topic, gateway, "retained messages never create a reading", payload, now)
             return
         self.watch.heard(gateway, now)
+        self.workshop.spoke(gateway, now)
         epoch, events = self.intake.records(gateway, topic, payload, late=channel == "backfill", now=now)
         if events:
             self._announce(events)
@@ -198,6 +203,7 @@ class Hub:
 
     def _take(self) -> Batch:
         batch = self.intake.take()
+        batch.writes += self.workshop.take()
         batch.states = [StateRow(*saved) for saved in self.engine.unsaved()]
         self.telling.aboard()
         return batch
@@ -232,6 +238,9 @@ class Hub:
             events = self.engine.advance(now)
             if events:
                 self._announce(events)
+            self.workshop.advance(now, connected=self.session.connected)
+            if self.workshop.waiting:
+                self.committer.wake()
             await asyncio.sleep(ADVANCE_S)
 
     async def _send_receipts(self) -> None:

@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS record (
     body BLOB NOT NULL                -- JSON: clock, values, flags, states
 );
 CREATE UNIQUE INDEX IF NOT EXISTS record_identity ON record (gateway, epoch, seq);
+CREATE INDEX IF NOT EXISTS record_late ON record (late) WHERE late = 1;
 CREATE INDEX IF NOT EXISTS record_bed_time ON record (ward, bed, time);
 CREATE TABLE IF NOT EXISTS alarm_event (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -85,11 +86,11 @@ CREATE INDEX IF NOT EXISTS ticket_event_ticket ON ticket_event (ticket);
 CREATE TABLE IF NOT EXISTS device_history (  -- a row per change; each new row of a device prunes its old ones
     id INTEGER PRIMARY KEY,
     gateway TEXT NOT NULL, device TEXT NOT NULL,
-    time INTEGER NOT NULL,            -- since when, by the hub's clock; not before the row before it
+    time INTEGER NOT NULL,            -- since when, by the hub's clock
     state TEXT NOT NULL,              -- online, error, offline or unknown
     message TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS device_history_device ON device_history (gateway, device, time);
+CREATE INDEX IF NOT EXISTS device_history_device ON device_history (gateway, device);
 CREATE TABLE IF NOT EXISTS limit_override (  -- every change of a limit; the newest row of a scope and rule counts
     id INTEGER PRIMARY KEY,
     time INTEGER NOT NULL,            -- of the change

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hub.ingest.receipts import Receipts
 from hub.live import LivePicture
 from hub.registry import Registry
+from hub.tickets.workshop import Workshop
 from rules.watch import Watch
 from vitals.codec import decode, require_gateway
 from vitals.errors import WireError
@@ -14,11 +15,14 @@ from vitals.sessions import GatewayStatus, Hello
 class Words:
     """Reads what a gateway says of itself."""
 
-    def __init__(self, registry: Registry, receipts: Receipts, picture: LivePicture, watch: Watch) -> None:
+    def __init__(
+        self, registry: Registry, receipts: Receipts, picture: LivePicture, watch: Watch, workshop: Workshop
+    ) -> None:
         self._registry = registry
         self._receipts = receipts
         self._picture = picture
         self._watch = watch
+        self._workshop = workshop
 
     def take(self, gateway: str, channel: str, payload: bytes, retained: bool, now: int) -> None:
         """Take in one message. Raises WireError for one nobody can use."""
@@ -29,10 +33,12 @@ class Words:
             require_gateway(hello.gateway, gateway)
             self._receipts.owe(gateway, hello.epoch)
             self._watch.heard(gateway, now)
+            self._workshop.spoke(gateway, now)
         elif channel == "status":
             status = decode(payload, GatewayStatus)
             require_gateway(status.gateway, gateway)
             self._picture.gateway(status)
             self._watch.status(gateway, online=status.online, reason=status.reason, retained=retained, now=now)
+            self._workshop.status(status, retained=retained, now=now)
         else:
             raise WireError(f"the channel {channel} is not read by this hub")

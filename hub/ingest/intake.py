@@ -12,6 +12,7 @@ from hub.ingest.quarantine import quarantine_row
 from hub.journal import Batch, Journal, RecordRow, Refusal
 from hub.live import LivePicture
 from hub.registry import Registry
+from hub.tickets.workshop import Workshop
 from rules.engine import Engine
 from vitals.alarms import AlarmEvent
 from vitals.errors import WireError
@@ -27,11 +28,14 @@ _encode = msgspec.json.Encoder().encode
 class Intake:
     """Holds what was taken but is not committed yet in `pending`."""
 
-    def __init__(self, registry: Registry, journal: Journal, engine: Engine, picture: LivePicture) -> None:
+    def __init__(
+        self, registry: Registry, journal: Journal, engine: Engine, picture: LivePicture, workshop: Workshop
+    ) -> None:
         self._registry = registry
         self._journal = journal
         self._engine = engine
         self._picture = picture
+        self._workshop = workshop
         self._taken: dict[tuple[str, int], Ranges] = {}
         self._newest: dict[str, tuple[int, int]] = {}  # source → (epoch, seq): order is never wall time
         self.pending = Batch()
@@ -65,6 +69,8 @@ class Intake:
                 duplicates += 1
                 continue
             settled.add(record.seq)
+            if not late:
+                self._workshop.record(gateway, record, now)
             bed = devices.get(record.device)
             fresh = not late and bed is not None and self._in_order(gateway, admitted.epoch, record)
             rows.append(_row(gateway, admitted.epoch, record, bed, now, late=not fresh and bed is not None))

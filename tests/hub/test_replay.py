@@ -11,6 +11,7 @@ from hub.ingest.intake import Intake
 from hub.journal import EventRow, Journal, StateRow
 from hub.live import LivePicture
 from hub.registry import Registry
+from hub.tickets.workshop import Workshop
 from rules.engine import Engine
 from rules.episodes import fold
 from rules.library import read_set
@@ -28,7 +29,9 @@ class LiveHub:
         self.registry = Registry(settings)
         self.journal = Journal(folder / "journal.db")
         self.engine = Engine([read_set("adult-ward")], self.registry.beds())
-        self.intake = Intake(self.registry, self.journal, self.engine, LivePicture(self.registry, settings.hub))
+        picture = LivePicture(self.registry, settings.hub)
+        workshop = Workshop(self.registry, self.journal, START)
+        self.intake = Intake(self.registry, self.journal, self.engine, picture, workshop)
         self.now = START
         self.events = []
         self.keep(self.engine.advance(START))
