@@ -146,8 +146,8 @@ class Chain:
     def in_force(self, bed: BedKey, patient: str, now: int) -> InForce:
         """What a bed is judged by from `now` on, if nobody changes anything."""
         profile = self.profile(bed)
-        over = {o.expires for scope in _scopes(bed, patient) for o in self._of(scope) if o.expires is not None}
-        moments = (now, *sorted(moment for moment in over if moment > now))
+        here = (one for scope in _scopes(bed, patient) for one in self._overrides.get(scope, {}).values())
+        moments = (now, *sorted({one.expires for one in here if one.expires is not None and one.expires > now}))
         phases = tuple((moment, self.bounds(bed, patient, moment)) for moment in moments)
         return InForce(profile, self._profiles.rule_sets(profile), self._profiles.beds.get(bed, ()), phases)
 
@@ -284,10 +284,9 @@ class Chain:
 
     def _conflicts(self, bed: BedKey, patients: Patients, now: int) -> Iterator[str]:
         patient = patients.get(bed, "")
-        set_here = [one for scope in _scopes(bed, patient) for one in self._overrides.get(scope, {}).values()]
         limits = self._limits(bed)
         told: set[str] = set()
-        for moment in (now, *sorted({one.expires for one in set_here if one.expires is not None and one.stands(now)})):
+        for moment in (now, *self._expiries(bed, patient, now)):
             for text in problems(bounds_of(limits, self.bounds(bed, patient, moment))):
                 if text not in told:
                     told.add(text)
@@ -305,6 +304,11 @@ class Chain:
         if rules is None:
             rules = self._compiled[profile] = compile_rules(self._profiles.rule_sets(profile))
         return rules
+
+    def _expiries(self, bed: BedKey, patient: str, now: int) -> list[int]:
+        """The moments to come at which a bound of the bed ends by itself."""
+        here = (one for scope in _scopes(bed, patient) for one in self._overrides.get(scope, {}).values())
+        return sorted({one.expires for one in here if one.expires is not None and one.stands(now)})
 
     def _all(self) -> Iterator[Override]:
         return (override for rules in self._overrides.values() for override in rules.values())

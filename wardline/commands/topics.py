@@ -10,14 +10,11 @@ from typing import Any
 
 import msgspec
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
 from chassis.mqtt import BrokerSettings
-from chassis.settings import read_text
-from vitals.document import convert
-from vitals.errors import LinkError, UsageError
+from vitals.errors import LinkError
 from vitals.topics import PREFIX
-from vitals.yamldoc import YamlDocument, load
+from wardline.login import add_login_options, new_client, read_login
 
 FILTERS = (f"{PREFIX}/ward/#", f"{PREFIX}/hub/#")  # what displays and pagers may hear
 SHOWN_BYTES = 64  # of a payload that is not text
@@ -26,18 +23,14 @@ SHOWN_BYTES = 64  # of a payload that is not text
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     tail = actions.add_parser("tail", help="print each message until Ctrl-C")
-    tail.add_argument("--config", type=Path, metavar="FILE", help="a hub's or edge's settings file to log in with")
-    tail.add_argument("--host", help="the broker (default: 127.0.0.1)")
-    tail.add_argument("--port", type=int, help="its port (default: 1883)")
-    tail.add_argument("--user", help="the MQTT user name")
-    tail.add_argument("--password", metavar="REFERENCE", help="file:PATH or env:NAME; never the password itself")
+    add_login_options(tail)
     tail.add_argument("--filter", action="append", help=f"topic filter, repeatable (default: {' and '.join(FILTERS)})")
     tail.add_argument("--count", type=int, metavar="N", help="end after N messages")
     tail.add_argument("--json", action="store_true", help="one JSON object per message")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    broker, folder = _broker(arguments)
+    broker, folder = read_login(arguments)
     tail = _Tail(arguments.filter or FILTERS, arguments.count, arguments.json)
     with contextlib.suppress(KeyboardInterrupt):
         tail.run(broker, folder)
@@ -45,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class _Tail:
-    """Subscribes, prints, counts. Speaks 3.1.1, which every broker understands."""
+    """Subscribes, prints, counts."""
 
     def __init__(self, filters: list[str] | tuple[str, ...], count: int | None, as_json: bool) -> None:
         self._filters = filters
@@ -55,12 +48,7 @@ class _Tail:
 
     def run(self, broker: BrokerSettings, folder: Path) -> None:
         """Print until the count is reached. Raises LinkError when the broker refuses."""
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"tail-{uuid.uuid4().hex[:12]}")
-        user, password = broker.login(folder)
-        if user:
-            client.username_pw_set(user, password)
-        if broker.tls:
-            client.tls_set_context(broker.tls.context(folder))
+        client = new_client(broker, folder, f"tail-{uuid.uuid4().hex[:12]}")
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_message = self._message
@@ -104,21 +92,3 @@ class _Tail:
     def _end(self, client: mqtt.Client, error: str) -> None:
         self._error = error
         client.disconnect()
-
-
-def _broker(arguments: argparse.Namespace) -> tuple[BrokerSettings, Path]:
-    """The broker of the settings file, overridden by the options; and the folder its secrets are relative to."""
-    given = {"host": arguments.host, "port": arguments.port, "username": arguments.user, "password": arguments.password}
-    given = {name: value for name, value in given.items() if value is not None}
-    if arguments.config is None:
-        return convert(YamlDocument("the command line", given), BrokerSettings), Path.cwd()
-    document = load(read_text(arguments.config), str(arguments.config))
-    sections = document.data if isinstance(document.data, dict) else {}
-    section, console = sections.get("broker"), sections.get("console")
-    if not isinstance(section, dict):
-        raise UsageError(f"{arguments.config} has no broker section; name the broker with --host, --port and --user")
-    if isinstance(console, dict) and "username" in console:  # the hub itself may not read what it says
-        section = {**section, **{name: console[name] for name in ("username", "password") if name in console}}
-    lines = {path[1:]: line for path, line in document.lines.items() if path[:1] == ("broker",)}
-    settings = convert(YamlDocument(document.file, {**section, **given}, lines), BrokerSettings)
-    return settings, arguments.config.resolve().parent
