@@ -55,6 +55,14 @@ class ProjectionSettings(_Section, frozen=True, kw_only=True):
     influxdb: InfluxSettings | None = None
 
 
+class PagerSettings(_Section, frozen=True, kw_only=True):
+    """Who is paged, and where the paging keeps its state. Without a file nobody is paged."""
+
+    file: Path | None = None
+    path: Path = msgspec.field(default_factory=lambda: Path("pages.db"))
+    base_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#]+/?$")] | None = None  # of the console, in pages
+
+
 class ConsoleSettings(_Section, frozen=True, kw_only=True):
     """The board and the API. There is no login yet: they listen on loopback unless `trusted_network` is true."""
 
@@ -130,6 +138,7 @@ class HubSettings(_Section, frozen=True, kw_only=True):
     broker: BrokerSettings = msgspec.field(default_factory=BrokerSettings)
     journal: JournalSettings = msgspec.field(default_factory=JournalSettings)
     projections: ProjectionSettings = msgspec.field(default_factory=ProjectionSettings)
+    pagers: PagerSettings = msgspec.field(default_factory=PagerSettings)
     console: ConsoleSettings = msgspec.field(default_factory=ConsoleSettings)
     rules: Annotated[list[str], msgspec.Meta(min_length=1)] = msgspec.field(default_factory=lambda: ["adult-ward"])
     wards: Annotated[list[WardSettings], msgspec.Meta(min_length=1)]

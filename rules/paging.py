@@ -204,7 +204,7 @@ class Paging:
         return list(self._unreached.values())
 
     def unsaved(self) -> Changes:
-        """What has changed since this was last asked."""
+        """What has changed since `saved` was last said."""
         changes = Changes()
         for one in self._dirty.values():
             if isinstance(one, Escalation):
@@ -213,8 +213,11 @@ class Paging:
                 changes.calls.append(one)
             else:
                 changes.deliveries.append(one)
-        self._dirty = {}
         return changes
+
+    def saved(self) -> None:
+        """What `unsaved` gave is on disk; nothing was changed in between."""
+        self._dirty = {}
 
     def open_alarms(self) -> list[str]:
         """Ids of the alarms that nobody has answered."""

@@ -46,11 +46,15 @@ class Access(NamedTuple):
 _ROLES: Mapping[Role, Access] = {
     "gateway": Access(write=("up/{name}/#",), read=("down/{name}/#", "hub/+/status")),
     # The hub reads its own retained alarms, to take back those it no longer stands by.
+    # Its paging writes pages and reads the receipts of the devices.
     "hub": Access(
-        write=("down/#", "ward/#", "result/#", "hub/#"), read=("up/#", "command/#", "ward/+/+/alarm/+", "hub/+/alarm/#")
+        write=("down/#", "ward/#", "result/#", "hub/#", "page/+"),
+        read=("up/#", "command/#", "ward/+/+/alarm/+", "hub/+/alarm/#", "hub/+/pagers", "page/+/received"),
     ),
     "display": Access(write=("command/{name}/#",), read=("ward/#", "hub/#", "up/+/wave", "result/{name}/#")),
-    "pager": Access(write=("command/{name}/#",), read=("ward/#", "hub/#", "result/{name}/#")),
+    "pager": Access(
+        write=("command/{name}/#", "page/{name}/received"), read=("ward/#", "hub/#", "result/{name}/#", "page/{name}")
+    ),
 }
 
 

@@ -71,6 +71,7 @@ class Ward:
         for one in (*changes.escalations, *changes.calls, *changes.deliveries):
             key = one.alarm.id if hasattr(one, "round") else one.id
             self.rows[type(one).__name__, key] = msgspec.json.decode(msgspec.json.encode(one), type=type(one))
+        self.paging.saved()
 
     def run(self, until_ms, tick=100):
         self.step()

@@ -31,6 +31,10 @@ TABLE = {
     "hub/hub/alarm/gateway/gw-a/gateway-silent": ([HUB], [HUB, CONSOLE, PAGER]),
     "hub/hub/event": ([HUB], [CONSOLE, PAGER]),
     "hub/hub/heartbeat": ([HUB], [CONSOLE, PAGER]),
+    "hub/hub/pagers": ([HUB], [HUB, CONSOLE, PAGER]),
+    "page/pager": ([HUB], [PAGER]),
+    "page/pager/received": ([PAGER], [HUB]),
+    "page/other-pager": ([HUB], []),
     "hub/hub/status": ([HUB], [GATEWAY_A, GATEWAY_B, CONSOLE, PAGER]),
     "somewhere/else": ([], []),
 }

@@ -13,7 +13,7 @@ from chassis.tasks import stop_on_signals
 from hub.settings import HubSettings
 from wardline import __version__
 
-PARTS = ("ingest", "projections", "console")
+PARTS = ("ingest", "pagers", "projections", "console")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         from wardline.supervisor import run_parts
 
         words = ["hub", "run", "--config", str(arguments.config.resolve()), "--part"]
-        return asyncio.run(run_parts({part: [*words, part] for part in PARTS}))
+        parts = [part for part in PARTS if part != "pagers" or settings.pagers.file is not None]
+        return asyncio.run(run_parts({part: [*words, part] for part in parts}))
     return asyncio.run(_serve(_part(arguments.part), settings, folder))
 
 
@@ -57,6 +58,10 @@ def _part(name: str) -> Part:
         from hub.console.app import run_console
 
         return run_console
+    if name == "pagers":
+        from hub.pagers import run_pagers
+
+        return run_pagers
     if name == "projections":
         from hub.projections import run_projections
 
@@ -71,10 +76,13 @@ async def _run_ingest(settings: HubSettings, folder: Path, stop: asyncio.Event) 
 
 
 def _check(settings: HubSettings, folder: Path) -> int:
+    from hub.pagers.run import check_pagers
     from hub.rulebook import read_rule_sets
 
     read_rule_sets(settings.rules, folder)
     settings.broker.login(folder)
+    for sentence in check_pagers(settings, folder):
+        print(f"note: pagers: {sentence}")
     beds = sum(len(ward.beds) for ward in settings.wards)
     print(f"ok: {len(settings.wards)} wards, {beds} beds, {len(settings.gateways)} gateways")
     return 0
