@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from rules.scores import ScoreResult, ScoreTable, score
+from rules.windows import Held, Window
 from vitals.identity import BedKey
 from vitals.parameters import PARAMETERS
 from vitals.readings import Record
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 HEARD_MS = 15_000  # a device's flags are its present word for as long as its periodic values are (stale_s)
 REORDER_MS = 10_000  # how long an older record of a source counts as overtaken, and not as a clock set back
 NEVER = -(2**62)
+Limits = Mapping[tuple[str, str], Sequence[Callable[[int], float | None]]]
+"""By parameter and side: each limit, as a function of the time to the bound in force; None outside its hours."""
 STALE_MS = {name: parameter.stale_s * 1_000 for name, parameter in PARAMETERS.items()}
 
 
@@ -49,6 +53,10 @@ class Entry(NamedTuple):
     time: int
     until: int | None = None
 
+    def holds(self, now: int) -> bool:
+        """Whether it is still valid."""
+        return self.until is None or now < self.until
+
 
 class Told(NamedTuple):
     """What the engine was told of a fault. `holds` None: nobody knows; `until`: it ends by itself."""
@@ -56,12 +64,13 @@ class Told(NamedTuple):
     holds: bool | None
     device: str = ""
     until: int | None = None
+    message: str = ""
 
 
 class Source:
     """One device at a bed, as its records left it."""
 
-    __slots__ = ("heard", "hidden", "name", "newest", "reasons", "seen", "seq", "since", "states", "values")
+    __slots__ = ("heard", "hidden", "name", "newest", "reasons", "seen", "seq", "since", "states", "values", "windows")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -69,6 +78,7 @@ class Source:
         self.seen: dict[str, int] = {}  # when a parameter last had a value
         self.reasons: dict[str, str] = {}  # why a parameter has none now
         self.states: tuple[str, ...] = ()
+        self.windows: dict[tuple[str, int], Window] = {}  # by parameter and length, only those a rule has asked for
         self.heard = NEVER
         self.since = NEVER  # since when it could be heard again: what hid it is not its own silence
         self.hidden = False  # its gateway or the broker is down: its silence says nothing of itself
@@ -113,7 +123,9 @@ class BedState:
         "cases",
         "device",
         "entries",
+        "holds",
         "key",
+        "limits",
         "now",
         "off",
         "pause",
@@ -130,10 +142,12 @@ class BedState:
         self.start = 0  # when listening began
         self.device = ""  # the source that made the last true answer so
         self.entries: Mapping[str, Entry] = {}  # by name, replaced as a whole when staff enter something
-        self.cases: dict[int, Case] = {}  # by rule number, only those not inactive
-        self.watched: set[int] = set()  # rules in which an absence or silence has lasted its time
-        self.armed: dict[int, int] = {}  # when each rule is to be judged next without a record
-        self.off: dict[int, str] = {}  # rules that failed here, and how
+        self.holds: dict[str, Held] = {}  # how long parts of expressions have been true
+        self.limits: Limits = {}  # the bounds limit() may ask for, as the rule that is judged sees them
+        self.cases: dict[str, Case] = {}  # by rule, only those not inactive
+        self.watched: set[str] = set()  # rules in which an absence or silence has lasted its time
+        self.armed: dict[str, int] = {}  # when each rule is to be judged next without a record
+        self.off: dict[str, str] = {}  # rules that failed here, and how
         self.told: dict[str, Told] = {}  # by fault
         self.pause: Pause | None = None  # a person paused all alarms of the bed
         self.book: Book  # the rules in force here
@@ -145,6 +159,79 @@ class BedState:
             if value is not None:
                 return value
         return None
+
+    def entry(self, name: str) -> float | None:
+        """What staff entered, while it is valid."""
+        entry = self.entries.get(name)
+        return entry.value if entry is not None and entry.holds(self.now) else None
+
+    def window(self, parameter: str, duration: int) -> Window | None:
+        """The window of the source whose value `number` gives; None where it has none or too little is known.
+
+        Windows are fed when they are asked: a rule that reads one is judged with every value of its parameter.
+        """
+        found: Window | None = None
+        for source in self.sources.values():
+            value = source.fresh(parameter, self.now)
+            if value is None:
+                continue
+            window = source.windows.get((parameter, duration))
+            if window is None:
+                window = source.windows[parameter, duration] = Window(duration, STALE_MS[parameter])
+            window.take(source.seen[parameter], value)
+            window.trim(self.now)
+            if found is None:
+                found = window
+        return found if found is not None and found.known(self.now) else None
+
+    def held(self, key: str, truth: bool | None, duration: int, gap: int) -> bool | None:
+        """Whether what `key` names has been true for so long without a break."""
+        held = self.holds.get(key)
+        if held is None:
+            held = self.holds[key] = Held()
+        return held.judge(truth, duration, gap, self.now)
+
+    def limit(self, parameter: str, side: str) -> float | None:
+        """The limit in force at this bed now that is met first."""
+        asked = (ask(self.now) for ask in self.limits.get((parameter, side), ()))
+        bounds = [bound for bound in asked if bound is not None]
+        if not bounds:
+            return None
+        return max(bounds) if side == "low" else min(bounds)
+
+    def score(self, table: ScoreTable) -> ScoreResult:
+        """The points of this bed now, from devices and from what staff entered."""
+        return score(table, self.inputs(table))
+
+    def inputs(self, table: ScoreTable) -> dict[str, float]:
+        """What a table reads here: one value for each line, the fresh one of a device or a later one staff entered."""
+        known: dict[str, float] = {}
+        for name in table.entries:
+            value = self.entry(name)
+            if value is not None:
+                known[name] = value
+        for item in table.items:
+            measured = self._measured(item.inputs)
+            if measured is not None:
+                known[measured[0]] = measured[1]
+        return known
+
+    def _measured(self, parameters: tuple[str, ...]) -> tuple[str, float] | None:
+        best, when = self._fresh(parameters)
+        if self.entries:
+            for parameter in parameters:
+                entry = self.entries.get(parameter)
+                if entry is not None and entry.time > when and entry.holds(self.now):
+                    best, when = (parameter, entry.value), entry.time
+        return best
+
+    def _fresh(self, parameters: tuple[str, ...]) -> tuple[tuple[str, float] | None, int]:
+        for parameter in parameters:
+            for source in self.sources.values():
+                value = source.fresh(parameter, self.now)
+                if value is not None:
+                    return (parameter, value), source.seen[parameter]
+        return None, NEVER
 
     def absent(self, parameter: str, duration: int) -> bool | None:
         """None where the parameter was never seen, or where the devices that gave it are silent themselves."""

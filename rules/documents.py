@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from rules.expressions import ExpressionError, parse, unknown_name
+from rules.checks import LONGEST_DELAY, RULE_FAILED, check
+from rules.schedules import Clock, Hours
+from rules.scopes import Scope
+from rules.score_documents import Score, score_table, shipped_scores
+from rules.scores import ScoreTable
 from rules.shelf import set_text, shipped_sets
+from rules.tokens import unknown_name
 from vitals.alarms import Kind, Priority
 from vitals.document import convert
 from vitals.durations import Duration
 from vitals.errors import DocumentError, Problem
 from vitals.identity import RuleId
-from vitals.parameters import PARAMETERS, Parameter
-from vitals.yamldoc import Path, YamlDocument, load
+from vitals.yamldoc import YamlDocument, load
+
+__all__ = [
+    "LONGEST_DELAY",
+    "RULE_FAILED",
+    "Condition",
+    "ExtremeTier",
+    "Limit",
+    "Message",
+    "Night",
+    "Provenance",
+    "RuleSet",
+    "read_rules",
+]
 
 _T = TypeVar("_T", bound=msgspec.Struct)
-_Where = tuple[Path, str]
-
-RULE_FAILED = "rule-failed"  # the id of the engine's own alarm about a broken rule
-LONGEST_DELAY = Duration.parse("5min")  # a notice later than this helps nobody; a typing error does
 
 Message = Annotated[str, Meta(min_length=1, max_length=120, description="What the alarm says, in words of the ward")]
 Provenance = Annotated[str, Meta(max_length=1000, description="Where this number comes from")]
@@ -32,9 +44,54 @@ _Latching = Annotated[
     bool | None, Meta(description="Stay shown after the condition ends, until seen; default: high physiological")
 ]
 
+_AcknowledgedFor = Annotated[
+    Duration | None,
+    Meta(description="How long an acknowledgement stands; default: high 5min, medium 15min, low 60min"),
+]
+_Only = Annotated[Hours | None, Meta(description="In force only at these hours of the day")]
+_Except = Annotated[Hours | None, Meta(description="In force except at these hours of the day")]
+_InScope = Annotated[Scope | None, Meta(description="In force only at these beds")]
+
 
 def _no_delay() -> Duration:
     return Duration(0)
+
+
+class ExtremeTier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A second bound beyond the limit: past it, the same alarm has a higher priority."""
+
+    low: Annotated[float | None, Meta(description="Extreme below this")] = None
+    high: Annotated[float | None, Meta(description="Extreme above this")] = None
+    priority: Annotated[Priority, Meta(description="Higher than the limit's own")]
+    for_: Annotated[Duration, Meta(description="How long the value must be beyond it")] = msgspec.field(name="for")
+    message: Annotated[Message, Meta(description="What the alarm says then; default: the limit's message")] = ""
+
+    @property
+    def bound(self) -> float | None:
+        """The bound, whichever side it is on."""
+        return self.low if self.low is not None else self.high
+
+
+class Night(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another bound at some hours of the day."""
+
+    from_: Annotated[Clock, Meta(description="Local time at which it begins")] = msgspec.field(name="from")
+    to: Annotated[Clock, Meta(description="Local time at which it ends")]
+    low: Annotated[float | None, Meta(description="Alarm while the value is below this")] = None
+    high: Annotated[float | None, Meta(description="Alarm while the value is above this")] = None
+
+    def __post_init__(self) -> None:
+        Hours(from_=self.from_, to=self.to)
+
+    @property
+    def hours(self) -> Hours:
+        """When it is in force."""
+        return Hours(from_=self.from_, to=self.to)
+
+    @property
+    def bound(self) -> float | None:
+        """The bound, whichever side it is on."""
+        return self.low if self.low is not None else self.high
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,6 +107,12 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     hysteresis: Annotated[float, Meta(description="How far back inside the value must come to clear")] = 0.0
     off_delay: _OffDelay = msgspec.field(default_factory=_no_delay)
     latching: _Latching = None
+    acknowledged_for: _AcknowledgedFor = None
+    extreme: Annotated[ExtremeTier | None, Meta(description="A second bound, of higher priority")] = None
+    night: Annotated[Night | None, Meta(description="Another bound at some hours of the day")] = None
+    only: _Only = None
+    except_: _Except = msgspec.field(default=None, name="except")
+    scope: _InScope = None
     message: Message
     provenance: Provenance = ""
 
@@ -86,6 +149,10 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     for_: _For = msgspec.field(name="for")
     off_delay: _OffDelay = msgspec.field(default_factory=_no_delay)
     latching: _Latching = None
+    acknowledged_for: _AcknowledgedFor = None
+    only: _Only = None
+    except_: _Except = msgspec.field(default=None, name="except")
+    scope: _InScope = None
     message: Message
     provenance: Provenance = ""
 
@@ -107,6 +174,10 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         str, Meta(min_length=1, max_length=4000, description="Where the set comes from, who approved it")
     ]
     include: Annotated[list[RuleId], Meta(description="Shipped sets whose rules belong to this one, too")] = []
+    time_zone: Annotated[
+        str, Meta(description="Where hours of the day are read, such as Europe/Berlin; needed where a rule has hours")
+    ] = ""
+    scores: Annotated[list[Score], Meta(description="Score tables of this set's own")] = []
     limits: list[Limit] = []
     conditions: list[Condition] = []
 
@@ -114,6 +185,11 @@ class RuleSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def rules(self) -> list[Limit | Condition]:
         """Every limit and condition, in the order of the document."""
         return [*self.limits, *self.conditions]
+
+    @property
+    def tables(self) -> dict[str, ScoreTable]:
+        """The score tables its expressions may name: its own and the shipped ones."""
+        return {**shipped_scores(), **{own.id: score_table(own) for own in self.scores}}
 
 
 def read_rules(text: str, file: str) -> RuleSet:
@@ -123,28 +199,27 @@ def read_rules(text: str, file: str) -> RuleSet:
     rule_set: RuleSet | None = None
     try:
         rule_set = convert(document, RuleSet)
-        limits, conditions = list(enumerate(rule_set.limits)), list(enumerate(rule_set.conditions))
     except DocumentError as error:
         problems.update(error.problems)
-        limits, conditions = _readable(document, "limits", Limit), _readable(document, "conditions", Condition)
+    limits, conditions = _readable(document, "limits", Limit), _readable(document, "conditions", Condition)
+    scores = _readable(document, "scores", Score)
+    included, wrong = _included(rule_set)
     if rule_set is not None and not rule_set.rules and not rule_set.include:
         problems.add(Problem(file, 1, "there is neither a limit nor a condition: this set would watch over nothing"))
-    for path, text_ in _check(limits, conditions):
-        problems.add(Problem(file, document.line(path), f"{'.'.join(str(part) for part in path)}: {text_}"))
-    included, wrong = _included(rule_set)
-    own = len(limits)
-    together = [*limits, *enumerate([limit for part in included for limit in part.limits], own)]
-    for path, text_ in _check_sides([(index, limit) for index, limit in together if _one_sided(limit)]):
-        if path[1] not in range(own):
-            wrong.append((0, f"include: {text_}"))
     problems.update(Problem(file, document.line(("include", index)), text_) for index, text_ in wrong)
+    zone = document.data.get("time_zone") if isinstance(document.data, dict) else None
+    added = [limit for part in included for limit in part.limits]
+    for path, text_ in check(limits, conditions, scores, zone, added):
+        problems.add(Problem(file, document.line(path), f"{'.'.join(str(part) for part in path)}: {text_}"))
     if problems:
         raise DocumentError(problems)
     assert rule_set is not None
     return msgspec.structs.replace(
         rule_set,
-        limits=[*rule_set.limits, *(limit for part in included for limit in part.limits)],
+        time_zone=rule_set.time_zone or next((part.time_zone for part in included if part.time_zone), ""),
+        limits=[*rule_set.limits, *added],
         conditions=[*rule_set.conditions, *(condition for part in included for condition in part.conditions)],
+        scores=[*rule_set.scores, *(own for part in included for own in part.scores)],
     )
 
 
@@ -175,97 +250,3 @@ def _readable(document: YamlDocument, key: str, type_: type[_T]) -> list[tuple[i
         except DocumentError:
             continue
     return found
-
-
-def _check(limits: list[tuple[int, Limit]], conditions: list[tuple[int, Condition]]) -> Iterator[_Where]:
-    """Everything the types cannot say: (path, problem) for each."""
-    for index, limit in limits:
-        yield from _check_limit(("limits", index), limit)
-    for index, condition in conditions:
-        yield from _check_condition(("conditions", index), condition)
-    yield from _check_ids(limits, conditions)
-    yield from _check_sides([(index, limit) for index, limit in limits if _one_sided(limit)])
-
-
-def _one_sided(limit: Limit) -> bool:
-    return (limit.low is None) != (limit.high is None)
-
-
-def _check_limit(path: Path, limit: Limit) -> Iterator[_Where]:
-    parameter = PARAMETERS.get(limit.parameter)
-    if parameter is None:
-        yield (*path, "parameter"), unknown_name("parameter", limit.parameter, PARAMETERS)
-    if limit.fallback is not None:
-        yield from _check_fallback((*path, "fallback"), limit, parameter)
-    yield from _check_delays(path, limit)
-    if limit.hysteresis < 0:
-        yield (*path, "hysteresis"), "must not be negative"
-    if not _one_sided(limit):
-        yield path, "give either low or high; a parameter with both sides has two limits"
-    elif parameter is not None:
-        yield from _check_bound(path, limit, parameter)
-
-
-def _check_fallback(path: Path, limit: Limit, parameter: Parameter | None) -> Iterator[_Where]:
-    fallback = PARAMETERS.get(limit.fallback or "")
-    if fallback is None:
-        yield path, unknown_name("parameter", limit.fallback or "", PARAMETERS)
-    elif limit.fallback == limit.parameter:
-        yield path, "is the parameter itself"
-    elif parameter is not None and fallback.unit != parameter.unit:
-        yield path, f"is measured in {fallback.unit}, {limit.parameter} in {parameter.unit}"
-
-
-def _check_bound(path: Path, limit: Limit, parameter: Parameter) -> Iterator[_Where]:
-    if not parameter.plausible(limit.bound):
-        span = f"{parameter.low:g} to {parameter.high:g} {parameter.unit}"
-        yield (*path, limit.side), f"{limit.bound:g} is outside what a device can measure ({span})"
-        return
-    clears = limit.bound + limit.hysteresis if limit.side == "low" else limit.bound - limit.hysteresis
-    if limit.hysteresis > 0 and not parameter.plausible(clears):
-        yield (*path, "hysteresis"), f"the alarm could never clear: {clears:g} {parameter.unit} cannot be measured"
-
-
-def _check_delays(path: Path, rule: Limit | Condition) -> Iterator[_Where]:
-    for key, delay in (("for", rule.for_), ("off_delay", rule.off_delay)):
-        if delay > LONGEST_DELAY:
-            yield (*path, key), f"must not be longer than {LONGEST_DELAY // 60_000}min"
-
-
-def _check_condition(path: Path, condition: Condition) -> Iterator[_Where]:
-    try:
-        parse(condition.when)
-    except ExpressionError as error:
-        yield (*path, "when"), str(error)
-    yield from _check_delays(path, condition)
-    if condition.kind == "technical" and condition.latching:
-        yield (*path, "latching"), "technical alarms never latch"
-
-
-def _check_ids(limits: list[tuple[int, Limit]], conditions: list[tuple[int, Condition]]) -> Iterator[_Where]:
-    rules: list[tuple[Path, str]] = [(("limits", index, "id"), limit.id) for index, limit in limits]
-    rules += [(("conditions", index, "id"), condition.id) for index, condition in conditions]
-    seen: set[str] = set()
-    for path, id_ in rules:
-        if id_ == RULE_FAILED:
-            yield path, f"{RULE_FAILED} is the engine's own alarm; choose another id"
-        elif id_ in seen:
-            yield path, f"{id_} is the id of an earlier rule"
-        seen.add(id_)
-
-
-def _check_sides(limits: list[tuple[int, Limit]]) -> Iterator[_Where]:
-    """Each low limit against each high limit of the same parameter."""
-    for low_index, low in limits:
-        for high_index, high in limits:
-            if low.parameter != high.parameter or low.low is None or high.high is None:
-                continue
-            later = ("limits", low_index) if low_index > high_index else ("limits", high_index)
-            side = "low" if low_index > high_index else "high"
-            if low.low >= high.high:
-                yield (*later, side), f"low {low.low:g} of {low.id} is not below high {high.high:g} of {high.id}"
-                continue
-            if low.low + low.hysteresis > high.high:
-                yield ("limits", low_index, "hysteresis"), f"reaches past high {high.high:g} of {high.id}"
-            if high.high - high.hysteresis < low.low:
-                yield ("limits", high_index, "hysteresis"), f"reaches past low {low.low:g} of {low.id}"

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta
+
+Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description='Local time in quotes: "22:00"')]
+
+
+class Hours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Each day from `from` until just before `to`, past midnight where `to` is the earlier; by the set's time zone."""
+
+    from_: Annotated[Clock, Meta(description="Local time at which it begins")] = msgspec.field(name="from")
+    to: Annotated[Clock, Meta(description="Local time at which it ends")]
+
+    def __post_init__(self) -> None:
+        if self.from_ == self.to:
+            raise ValueError(f"from and to are both {self.to}; leave the hours out for the whole day")
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Each day from `start` until just before `end`, past midnight where `end` is the earlier; or the time outside."""
+    """When something is in force: within hours of the day, or outside them where it is inverted."""
 
     start: time
     end: time
@@ -17,23 +34,37 @@ class Schedule:
     inverted: bool = False
 
     def holds(self, now: int) -> bool:
-        """Whether `now` (UTC milliseconds) lies inside, by the local clock."""
+        """Whether it is in force at `now` (UTC milliseconds), by the local clock."""
         clock = datetime.fromtimestamp(now / 1_000, self.zone).time()
-        if self.start < self.end:
-            inside = self.start <= clock < self.end
-        else:
-            inside = clock >= self.start or clock < self.end
+        over_midnight = self.start > self.end
+        after, before = clock >= self.start, clock < self.end
+        inside = (after or before) if over_midnight else (after and before)
         return inside is not self.inverted
 
     def next_change(self, now: int) -> int:
         """The next moment at which `holds` may change."""
         today = datetime.fromtimestamp(now / 1_000, self.zone).date()
+        # A time that a change of the clocks skips is no moment of its day: two days ahead there is one in any case.
         moments = (
             _moment(datetime.combine(today + timedelta(days=days), clock, self.zone))
             for days in range(3)
             for clock in (self.start, self.end)
         )
         return min(moment for moment in moments if moment > now)
+
+
+def schedule(hours: Hours, zone: str, inverted: bool = False) -> Schedule:
+    """The hours of a document in its time zone."""
+    return Schedule(time.fromisoformat(hours.from_), time.fromisoformat(hours.to), ZoneInfo(zone), inverted)
+
+
+def is_zone(name: str) -> bool:
+    """Whether the time zone is known here."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _moment(local: datetime) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,17 +17,130 @@ class ScoreResult:
     partial: int
     complete: bool
     points: dict[str, int] = field(default_factory=dict)  # by item, only those known
-    missing: tuple[str, ...] = ()  # items without a value
-    red: bool = False  # one item alone scores the table's single value (NEWS2: 3)
+    missing: tuple[str, ...] = ()  # items without points
+    red: bool = False  # one item alone scores what the table calls a single score (NEWS2: 3)
     risk: str = ""  # of a complete score; empty while it is incomplete
     monitoring: str = ""
     response: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """Points by value: those of the first edge the value does not pass, or the last ones beyond every edge."""
+
+    edges: tuple[float, ...]
+    points: tuple[int, ...]
+    when: tuple[tuple[str, float], ...] = ()  # entries that must have these values for the bands to count
+
+    def fits(self, entries: Mapping[str, float]) -> bool:
+        """Whether nothing known speaks against these bands."""
+        return all(entries.get(name, value) == value for name, value in self.when)
+
+    def at(self, value: float) -> int:
+        """The points of a rounded value."""
+        return self.points[bisect_left(self.edges, value)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreItem:
+    """One line of a table. A line of codes has one entry and no inputs."""
+
+    id: str
+    label: str
+    inputs: tuple[str, ...] = ()  # parameters, the preferred one first
+    decimals: int = 0
+    bands: tuple[Bands, ...] = ()
+    entry: str = ""
+    codes: Mapping[float, int] = field(default_factory=dict)
+
+    def points(self, inputs: Mapping[str, float], entries: Mapping[str, float]) -> int | None:
+        """The points; None where a value is missing that decides them."""
+        if self.entry:
+            code = entries.get(self.entry)
+            return None if code is None else self.codes.get(code)
+        for name in self.inputs:
+            value = inputs.get(name)
+            if value is not None and value == value:
+                break
+        else:
+            return None
+        rounded = round_half_away(value, self.decimals)
+        # Where an entry is missing, bands that agree need not wait for it: 83 % is 3 points on either supply of air.
+        found = {bands.at(rounded) for bands in self.bands if bands.fits(entries)}
+        return found.pop() if len(found) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a total asks of the staff."""
+
+    risk: str
+    monitoring: str = ""
+    response: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreTable:
-    """A score as a table."""
+    """A whole score, ready to apply."""
+
+    id: str
+    title: str
+    items: tuple[ScoreItem, ...]
+    responses: tuple[tuple[int, Response], ...]  # (highest total, what it asks for), ascending
+    single: tuple[int, int, Response] | None = None  # (points of one item, below this total, what it asks for)
+    defaults: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Every parameter whose value can count."""
+        return frozenset(name for item in self.items for name in item.inputs)
+
+    @property
+    def entries(self) -> frozenset[str]:
+        """Every staff entry that can count, choices only."""
+        names = {name for item in self.items for bands in item.bands for name, _ in bands.when}
+        return frozenset(names | {item.entry for item in self.items if item.entry})
 
 
 def score(table: ScoreTable, inputs: Mapping[str, float]) -> ScoreResult:
     """The points of `inputs`: values by parameter or entry name, only those that are known now."""
-    raise NotImplementedError
+    entries = {**table.defaults, **inputs}
+    points: dict[str, int] = {}
+    missing: list[str] = []
+    for item in table.items:
+        found = item.points(inputs, entries)
+        if found is None:
+            missing.append(item.id)
+        else:
+            points[item.id] = found
+    partial = sum(points.values())
+    red = table.single is not None and any(found >= table.single[0] for found in points.values())
+    if missing:
+        return ScoreResult(
+            table=table.id, total=None, partial=partial, complete=False, points=points, missing=tuple(missing), red=red
+        )
+    asks = _response(table, partial, red)
+    return ScoreResult(
+        table=table.id,
+        total=partial,
+        partial=partial,
+        complete=True,
+        points=points,
+        red=red,
+        risk=asks.risk,
+        monitoring=asks.monitoring,
+        response=asks.response,
+    )
+
+
+def round_half_away(value: float, decimals: int) -> float:
+    """Round as on paper: 35.05 is 35.1, though the binary number nearest to it lies below."""
+    if round(value, decimals) == value:
+        return value
+    return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
+
+
+def _response(table: ScoreTable, total: int, red: bool) -> Response:
+    if red and table.single is not None and total < table.single[1]:
+        return table.single[2]
+    return next(response for highest, response in table.responses if total <= highest)

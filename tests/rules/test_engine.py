@@ -96,8 +96,8 @@ def test_two_sets_with_the_same_rule_are_refused():
 
 
 def test_a_rule_that_fails_is_switched_off_at_its_bed_and_the_others_go_on(new_ward, monkeypatch):
-    def broken(limit, parameters):
-        judge = unbroken(limit, parameters)
+    def broken(limit, *rest):
+        judge = unbroken(limit, *rest)
 
         def fails_at_seven(bed):
             if limit.id == "spo2-low" and bed.key.bed == "7":
@@ -125,7 +125,7 @@ def test_a_rule_that_fails_is_switched_off_at_its_bed_and_the_others_go_on(new_w
 
 
 def test_a_second_failing_rule_raises_the_alarm_again_even_if_acknowledged(new_ward, monkeypatch):
-    def fails(limit, parameters):
+    def fails(limit, *rest):
         def judge(bed):
             raise ArithmeticError
 
@@ -145,7 +145,7 @@ def test_a_second_failing_rule_raises_the_alarm_again_even_if_acknowledged(new_w
 def test_a_failed_rule_works_again_after_a_restart(new_ward, monkeypatch):
     ward = new_ward(RULES)
     with monkeypatch.context() as patch:
-        patch.setattr(compiled, "_judge_limit", lambda limit, parameters: lambda bed: 1 / 0)
+        patch.setattr(compiled, "_judge_limit", lambda limit, *rest: lambda bed: 1 / 0)
         ward.restart()
         ward.send(values={"spo2": 80.0})
         assert ward.told[-1][1:] == ("raised", "rule-failed")
