@@ -26,6 +26,7 @@ from hub.console.feed import Feed
 from hub.console.guard import Guard, names_of
 from hub.console.openapi import describe
 from hub.console.routes import alarms, beds, board, machines, stream
+from hub.console.routes.burden import router as burden
 from hub.console.server import WebServer, listen
 from hub.console.streams import Beat, Streams, Whole
 from hub.console.views import parameter_views
@@ -155,6 +156,7 @@ def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
     app.state.console = console
     for part in (machines, beds, alarms, stream, board):
         app.include_router(part.router)
+    app.include_router(burden)
     describe(app)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(StorageError, _unreadable)

@@ -19,8 +19,10 @@ from hub.console.views import (
     HealthView,
     QuarantineView,
 )
+from rules.burden import Burden
 
 _VIEWS = (
+    Burden,
     AlarmEventView,
     AlarmView,
     BedView,
