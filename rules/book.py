@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rules.beds import Answer, BedState, Verdict
+from rules.cases import ALWAYS
 from rules.compiled import ACKNOWLEDGED_FOR_MS, Judge, Rule, quiet_bands
 from rules.documents import RULE_FAILED
-from rules.faults import DRILL, DRILL_MS, FAULTS
+from rules.faults import DRILL_MS, FAULTS
 from vitals.alarms import Priority
-
-ALWAYS = 2**62  # what the engine is told stays true until it is told otherwise
+from vitals.drills import DRILL
 
 
 class Book:

@@ -2,35 +2,104 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import msgspec
 
 from rules.beds import Answer, BedState, Verdict
-from rules.compiled import UNITS, Rule
-from rules.machine import ENDINGS, PUBLIC, Cause, State, step
-from vitals.alarms import Alarm, AlarmEvent, alarm_id
+from rules.compiled import ACKNOWLEDGED_FOR_MS, UNITS, Rule
+from rules.machine import BY_ITSELF, CALLS, ENDINGS, PUBLIC, SILENCED, Cause, State, step
+from vitals.alarms import PRIORITY_RANK, Alarm, AlarmEvent, Priority, alarm_id
+from vitals.drills import DRILL
 
 _CONDITION = {Answer.HOLDS: True, Answer.BETWEEN: True, Answer.GONE: False, Answer.UNKNOWN: None}
+_RISING = frozenset({State.INACTIVE, State.PENDING, State.LATCHED})
+_STANDING = frozenset({State.ACTIVE, *SILENCED})
+ALWAYS = 2**62  # the gap of a rule whose truth does not grow old
+
+
+class Deed(NamedTuple):
+    """Who made a change, and why; nobody, where it came by itself. `until` of a pause."""
+
+    by: str = ""
+    reason: str = ""
+    until: int | None = None
+
+
+NOBODY = Deed()
 
 
 class Case:
-    """The state of the machine, the delay that runs, and the alarm as last announced."""
+    """The state of the machine, the delays that run, and the alarm as last announced."""
 
-    __slots__ = ("alarm", "condition", "known", "message", "onset", "rule", "since", "state")
+    __slots__ = (
+        "alarm",
+        "condition",
+        "first",
+        "known",
+        "message",
+        "onset",
+        "priority",
+        "risen",
+        "rule",
+        "since",
+        "state",
+    )
 
     def __init__(self, rule: Rule, onset: int) -> None:
         self.rule = rule
         self.state = State.INACTIVE
         self.onset = onset  # when the condition began, by the clock that measured it
         self.since: int | None = None  # since when what would change the state has held; None: no delay runs
-        self.known = 0  # when that was last confirmed by data
+        self.risen: int | None = None  # since when the extreme bound is passed
+        self.known = 0  # when data last said anything of the condition
         self.condition: bool | None = True
         self.alarm: Alarm | None = None
+        self.first: Alarm | None = None  # as it was raised at the bedside
+        self.priority: Priority = rule.priority  # never falls before the alarm is over
         self.message = rule.message
 
-    def cause(self, verdict: Verdict, now: int) -> Cause | None:
-        """What `verdict` means to this case now."""
+    def cause(self, verdict: Verdict, paused: bool, now: int) -> Cause | None:
+        """What `verdict` means to this case now, in a bed whose alarms may be paused."""
         self.condition = _CONDITION[verdict.answer]
-        rising = self.state in (State.INACTIVE, State.PENDING, State.LATCHED)
+        found = self._ended(now) or self._rises(verdict, now) or self._cause(verdict, now)
+        if verdict.answer is not Answer.UNKNOWN:
+            self.known = verdict.seen
+        return Cause.WITHHELD if paused and found in CALLS else found
+
+    def _ended(self, now: int) -> Cause | None:
+        """An acknowledgement or pause is over. One of a condition just gone waits for what the off-delay says."""
+        if self.state not in SILENCED or self.condition is False:
+            return None
+        assert self.alarm is not None
+        if self.alarm.until is None or now < self.alarm.until:
+            return None
+        return Cause.EXPIRED if self.state is State.ACKNOWLEDGED else Cause.PAUSE_ENDED
+
+    def _rises(self, verdict: Verdict, now: int) -> Cause | None:
+        """Its priority rises: the value is extreme for long enough, or its rule is another one now."""
+        priority = self.rule.priority
+        extreme = self.rule.extreme
+        if extreme is not None:
+            if verdict.extreme:
+                if self.risen is None or verdict.seen - self.known > self.rule.gap:
+                    self.risen = now
+                if now - self.risen >= extreme.onset_delay and self.state is not State.INACTIVE:
+                    priority = extreme.priority
+            elif verdict.answer is not Answer.UNKNOWN:
+                self.risen = None
+        if PRIORITY_RANK[priority] <= PRIORITY_RANK[self.priority] or self.condition is False:
+            return None
+        standing = self.state in _STANDING
+        if not standing and not (extreme is not None and verdict.extreme):
+            return None
+        self.priority = priority
+        if extreme is not None and priority == extreme.priority and verdict.extreme:
+            self.message = extreme.message
+        return Cause.ROSE if standing else Cause.HELD
+
+    def _cause(self, verdict: Verdict, now: int) -> Cause | None:
+        rising = self.state in _RISING
         wanted = Answer.HOLDS if rising else Answer.GONE
         if verdict.answer is Answer.UNKNOWN:
             return self._lost() if self._gap(now) else None
@@ -42,11 +111,9 @@ class Case:
             if lost is not None:
                 return lost
         if self.state is State.INACTIVE:
-            self.since = self.known = now
             return Cause.BEGAN
         if self.since is None:
             self.since = now
-        self.known = verdict.seen
         return self._elapsed(now, rising)
 
     def _gap(self, at: int) -> bool:
@@ -62,62 +129,118 @@ class Case:
             return None
         if rising:
             return Cause.HELD
-        return Cause.CLEARED_LATCHING if self.rule.latches else Cause.CLEARED
+        return Cause.CLEARED_LATCHING if self._latches() else Cause.CLEARED
+
+    def _latches(self) -> bool:
+        # What has become high through its extreme bound is as grave as what is high from the start.
+        risen = self.priority == "high" and self.rule.priority != "high" and self.rule.kind == "physiological"
+        return self.rule.latches or risen
 
     def due(self, now: int) -> int | None:
         """When it must be judged again though no record comes; None if it need not."""
-        if self.since is None:
-            return None
-        rising = self.state in (State.PENDING, State.LATCHED)
-        end = self.since + (self.rule.onset_delay if rising else self.rule.off_delay)
-        return end if end > now else max(now, self.known + self.rule.gap) + 1
+        moments: list[int] = []
+        rule = self.rule
+        if self.since is not None:
+            end = self.since + (rule.onset_delay if self.state in _RISING else rule.off_delay)
+            moments.append(end if end > now else max(now, self.known + rule.gap) + 1)
+        elif self.condition is not None and rule.gap < ALWAYS:
+            moments.append(max(now, self.known + rule.gap) + 1)  # then nothing is known of it any more
+        if self.risen is not None and rule.extreme is not None:
+            moments.append(self.risen + rule.extreme.onset_delay)
+        if self.state in SILENCED and self.alarm is not None and self.alarm.until is not None:
+            moments.append(self.alarm.until)
+        return min((moment for moment in moments if moment > now), default=None)
 
-    def apply(self, cause: Cause, bed: BedState, verdict: Verdict | None, now: int) -> AlarmEvent | None:
+    def apply(
+        self, cause: Cause, bed: BedState, verdict: Verdict | None, now: int, deed: Deed = NOBODY
+    ) -> AlarmEvent | None:
         """Take the step `cause` asks for. Raises Refused. Returns what is announced, if anything is."""
         taken = step(self.state, cause)
         before, self.state = self.state, taken.state
-        if taken.state is not State.PENDING:
+        if before not in _STANDING or taken.state not in _STANDING:
             self.since = None
+            if taken.state is State.PENDING:
+                self.since = self.known = now
         if taken.change is None:
             return None
-        shown = PUBLIC[before if taken.change in ENDINGS else taken.state]
-        if self.alarm is None:
-            self.alarm = self._first(bed, now)
-        else:
-            self.alarm = msgspec.structs.replace(
-                self.alarm, state=shown, rev=self.alarm.rev + 1, changed=now, message=self.message
-            )
-        self.alarm = msgspec.structs.replace(self.alarm, condition=self.condition)
-        if verdict is not None and verdict.value is not None:
-            self.alarm = msgspec.structs.replace(
-                self.alarm,
-                parameter=verdict.parameter,
-                value=verdict.value,
-                unit=UNITS[verdict.parameter or ""],
-                limit=self.rule.bound,
-            )
-        if verdict is not None and verdict.source:
-            self.alarm = msgspec.structs.replace(self.alarm, device=verdict.source)
-        if taken.change == "reraised":
-            self.alarm = msgspec.structs.replace(self.alarm, acknowledged_by="", acknowledged_at=None)
-        return AlarmEvent(change=taken.change, time=now, alarm=self.alarm)
+        alarm = self._first(bed, now) if self.alarm is None else self.alarm
+        fields: dict[str, Any] = {
+            "state": PUBLIC[before if taken.change in ENDINGS else taken.state],
+            "rev": alarm.rev if self.alarm is None else alarm.rev + 1,
+            "changed": now,
+            "condition": self.condition,
+            "message": self.message,
+            "priority": self.priority,
+        }
+        if taken.change not in ENDINGS:
+            fields |= self._silence(bed, now, deed)
+        if verdict is not None:
+            fields |= self._saw(verdict)
+        self.alarm = msgspec.structs.replace(alarm, **fields)
+        reason = deed.reason or (cause.value if cause in BY_ITSELF else "")
+        return AlarmEvent(change=taken.change, time=now, alarm=self.alarm, by=deed.by, reason=reason)
+
+    def _silence(self, bed: BedState, now: int, deed: Deed) -> dict[str, Any]:
+        """Who has silenced it and until when, as the state it is in now asks for."""
+        fields: dict[str, Any] = {"until": None, "paused_by": "", "paused_reason": ""}
+        if self.state is State.ACKNOWLEDGED:
+            end = now + min(self.rule.acknowledged_for, ACKNOWLEDGED_FOR_MS[self.priority])
+            if self.priority == self.rule.priority:
+                end = now + self.rule.acknowledged_for
+            return fields | {"acknowledged_by": deed.by, "acknowledged_at": now, "until": end}
+        fields |= {"acknowledged_by": "", "acknowledged_at": None}
+        if self.state is State.AUDIO_PAUSED:
+            fields |= {"until": deed.until, "paused_by": deed.by, "paused_reason": deed.reason}
+        elif self.state is State.ALARMS_PAUSED and bed.pause is not None:
+            pause = bed.pause
+            fields |= {"until": pause.until, "paused_by": pause.by, "paused_reason": pause.reason}
+        return fields
+
+    def _saw(self, verdict: Verdict) -> dict[str, Any]:
+        fields: dict[str, Any] = {"device": verdict.source} if verdict.source else {}
+        if verdict.value is None:
+            return fields
+        limit = self.rule.bound if verdict.limit is None else verdict.limit
+        unit = UNITS[verdict.parameter or ""]
+        return fields | {"parameter": verdict.parameter, "value": verdict.value, "unit": unit, "limit": limit}
 
     def _first(self, bed: BedState, now: int) -> Alarm:
+        if self.first is not None:
+            return msgspec.structs.replace(self.first, bedside=True)
         rule, key = self.rule, bed.key
+        equipment = "/" in key.bed
         return Alarm(
             id=alarm_id(rule.id, key.ward, key.bed, self.onset),
             rule=rule.id,
             ward=key.ward,
-            bed=key.bed,
+            bed="" if equipment else key.bed,
             kind=rule.kind,
-            priority=rule.priority,
+            priority=self.priority,
             state="active",
             rev=1,
             message=self.message,
             onset=self.onset,
             raised=now,
             changed=now,
+            subject=key.bed if equipment else "",
+            test=rule.id == DRILL,
         )
+
+    def adopt(self, alarm: Alarm) -> None:
+        """The bedside raised it, maybe earlier than it was seen here."""
+        if PRIORITY_RANK[alarm.priority] > PRIORITY_RANK[self.priority]:
+            self.priority, self.message = alarm.priority, alarm.message
+        self.onset = min(self.onset, alarm.onset)
+        if self.alarm is None:
+            self.first, self.condition = alarm, alarm.condition
+        else:
+            raised = min(self.alarm.raised, alarm.raised)
+            self.alarm = msgspec.structs.replace(self.alarm, onset=self.onset, raised=raised, bedside=True)
+
+    def cut_short(self, now: int) -> None:
+        """The pause it waits in ends now."""
+        assert self.alarm is not None
+        self.alarm = msgspec.structs.replace(self.alarm, until=now)
 
     def shown(self) -> Alarm:
         """The alarm as announced, with what is known of its condition now."""
@@ -147,6 +270,8 @@ class SavedCase(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str = ""
     alarm: Alarm | None = None
     sources: list[SavedSource] = []
+    risen: int | None = None
+    priority: Priority | None = None
 
 
 _decoder = msgspec.json.Decoder(SavedCase)
@@ -165,7 +290,18 @@ def save(case: Case, bed: BedState) -> bytes:
         )
         for source in bed.sources.values()
     ]
-    saved = SavedCase(case.state, case.onset, case.known, case.since, case.condition, case.message, case.alarm, sources)
+    saved = SavedCase(
+        case.state,
+        case.onset,
+        case.known,
+        case.since,
+        case.condition,
+        case.message,
+        case.alarm,
+        sources,
+        case.risen,
+        case.priority,
+    )
     return msgspec.json.encode(saved)
 
 
@@ -174,14 +310,12 @@ def load(body: bytes) -> SavedCase:
     return _decoder.decode(body)
 
 
-def resume(saved: SavedCase, rule: Rule, bed: BedState, now: int) -> Case:
-    """Put a saved case back where it was, and its values with it."""
+def resume(saved: SavedCase, rule: Rule, bed: BedState) -> Case:
+    """Put a saved case back where it was, and its values with it where no other case knows newer ones."""
     case = Case(rule, saved.onset)
-    case.state, case.since, case.known = saved.state, saved.since, saved.known
+    case.state, case.since, case.known, case.risen = saved.state, saved.since, saved.known, saved.risen
     case.condition, case.alarm, case.message = saved.condition, saved.alarm, saved.message or rule.message
-    # With no delay running the saved values may be hours old. Until its device speaks again (or its stale time has
-    # passed), the value that made a limit alarm must still stand against another device's that would clear it.
-    settled = rule.limit_of and saved.since is None
+    case.priority = saved.priority or (rule.priority if saved.alarm is None else saved.alarm.priority)
     for past in saved.sources:
         source = bed.sources.get(past.name)
         if source is None:
@@ -189,9 +323,20 @@ def resume(saved: SavedCase, rule: Rule, bed: BedState, now: int) -> Case:
         if past.heard is not None:
             source.heard = max(source.heard, past.heard)
         for name, seen in past.seen.items():
-            moment = now if settled else seen
-            if name not in source.seen or source.seen[name] < moment:
-                source.seen[name] = moment
+            if name not in source.seen or source.seen[name] < seen:
+                source.seen[name] = seen
+                source.values.pop(name, None)
                 if name in past.values:
                     source.values[name] = past.values[name]
     return case
+
+
+def settle(case: Case, bed: BedState, now: int) -> None:
+    """Let the restored values of a limit stand for the stale time once more, from now on.
+
+    With no delay running they may be hours old. Until its device speaks again (or its stale time has passed), the
+    value that made a limit alarm must still stand against another device's that would clear it.
+    """
+    if case.since is None:
+        for source in bed.sources.values():
+            source.seen.update((name, now) for name in case.rule.limit_of if name in source.seen)

@@ -1,24 +1,31 @@
-"""The rule engine: records and the passing of time in, alarm transitions out."""
+"""The rule engine: records, commands, faults and the passing of time in, alarm transitions out."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from rules import cases
-from rules.beds import HEARD_MS, BedState, Source, Verdict
-from rules.cases import Case
-from rules.compiled import Rule, compile_rules, quiet_bands
+from rules import cases, pauses
+from rules.beds import HEARD_MS, BedState, Entry, Source, Told
+from rules.book import Book, compile_book
+from rules.cases import Case, Deed
+from rules.compiled import compile_rules
 from rules.documents import RuleSet
-from rules.machine import ANNOUNCED, PUBLIC, Cause, Refused, State, step
+from rules.faults import BROKER_LOST, DRILL_MS, FAULTS
+from rules.judging import Judging, new_case
+from rules.machine import ANNOUNCED, PUBLIC, SILENCED, Cause, Refused, State, step
+from rules.pauses import PAUSE_ROW, Pause
+from rules.scores import ScoreResult, ScoreTable
 from vitals.alarms import PRIORITY_RANK, Alarm, AlarmEvent
+from vitals.drills import DRILL
 from vitals.identity import BedKey
 from vitals.readings import Record
 
-_STATE_RANK = {"active": 0, "latched": 1, "acknowledged": 2}
+_STATE_RANK = {"active": 0, "audio_paused": 1, "alarms_paused": 1, "latched": 2, "acknowledged": 3}
+_SOUNDING = frozenset({State.ACTIVE, State.AUDIO_PAUSED})
+DRILL_AGAIN_MS = 5_000  # TEST records closer to each other than this are one drill
 
 
 class Bed(NamedTuple):
@@ -29,7 +36,10 @@ class Bed(NamedTuple):
 
 
 class SavedAlarm(NamedTuple):
-    """The machine state of one rule at one bed, as it is kept over a restart. `body` None: it is inactive again."""
+    """The machine state of one rule at one bed, as it is kept over a restart. `body` None: it is inactive again.
+
+    The pause of a bed is kept as one more row, under the name PAUSE_ROW.
+    """
 
     ward: str
     bed: str
@@ -41,24 +51,20 @@ class Engine:
     """All rules at all beds.
 
     `now` is UTC milliseconds on a clock that never steps: every delay runs on it. Records must be live and free of
-    duplicates. A rule that raises is switched off at that bed until the next start, with an alarm that says so.
+    duplicates. A rule that raises is switched off at that bed until it is exchanged or the hub starts again, with an
+    alarm that says so. Equipment that stands at no bed has its own place, a BedKey of its ward and subject.
     """
 
     def __init__(self, sets: Sequence[RuleSet], beds: Sequence[Bed]) -> None:
-        self._rules = compile_rules(sets)
-        self._numbers = {rule.id: number for number, rule in enumerate(self._rules)}
-        self._failed_rule = len(self._rules) - 1
-        self._bands = quiet_bands(self._rules)
-        self._limits_of = _by_parameter(rule.limit_of for rule in self._rules)
-        self._readers_of = _by_parameter(rule.reads for rule in self._rules)
-        self._read = frozenset(self._readers_of)
-        self._conditions = [n for n, rule in enumerate(self._rules) if not rule.limit_of and n != self._failed_rule]
-        self._flag_rules = [number for number in self._conditions if self._rules[number].flags]
+        self._book = compile_book(compile_rules(sets))
+        self._no_rules = compile_book(())
         self._beds = {bed.key: BedState(bed.key, bed.sources) for bed in beds}
-        self._open: dict[str, tuple[BedState, int]] = {}  # announced alarms by id
-        self._heap: list[tuple[int, int, BedState, int]] = []
-        self._pushed = 0
-        self._unsaved: dict[tuple[BedKey, str], None] = {}
+        for at in self._beds.values():
+            at.book = self._book
+        self._equipment: dict[str, BedKey] = {}  # the place of each subject
+        self._down: set[str] = set()
+        self._broker_lost = False
+        self._judging = Judging()
         self._withdrawn: list[Alarm] = []
         self._started = False
 
@@ -69,13 +75,15 @@ class Engine:
         if not self._started:
             self._start(now)
         at = self._beds[bed]
+        if record.states and DRILL in record.states:
+            return self._drill(at, source, record, now)
         from_ = at.sources.get(source)
         if from_ is None:
             from_ = at.sources[source] = Source(source)
         elif record.time < from_.newest and from_.overtaken(record, now):
             return []
         back = now - from_.heard > HEARD_MS
-        from_.heard, from_.newest, from_.seq = now, record.time, record.seq
+        from_.heard, from_.newest, from_.seq, from_.hidden = now, record.time, record.seq, False
         values = record.values
         known = len(from_.seen)
         from_.values.update(values)
@@ -84,230 +92,379 @@ class Engine:
         if record.flags or from_.reasons or record.states != from_.states:
             flagged = from_.take_flags(record)
         outside: list[str] | None = None
-        bands = self._bands
+        book = at.book
+        bands = book.bands
         for parameter in values:
             if parameter in bands:
                 low, high = bands[parameter]
                 if not low <= values[parameter] <= high:
                     outside = [parameter] if outside is None else [*outside, parameter]
         new = back or len(from_.seen) != known
-        if outside or flagged or new or at.cases or at.watched or not self._read.isdisjoint(values):
+        if outside or flagged or new or at.cases or at.watched or not book.read.isdisjoint(values):
             time = now if record.clock == "unsynced" else record.time
-            return self._judge_record(at, values, outside or (), flagged, new, time, now)
+            return self._judging.judge_record(at, values, outside or (), flagged, new, time, now)
         return []
 
     def advance(self, now: int) -> list[AlarmEvent]:
-        """Let time pass: delays end, absence and silence are noticed. Cheap while nothing is due."""
+        """Let time pass: delays and pauses end, absence and silence are noticed. Cheap while nothing is due."""
         if not self._started:
             self._start(now)
         events = self._withdraw(now) if self._withdrawn else []
-        heap = self._heap
-        while heap and heap[0][0] <= now:
-            due, _, bed, number = heapq.heappop(heap)
-            if bed.armed.get(number) != due:
-                continue
-            del bed.armed[number]
-            self._wake(bed, number, due, now, events)
+        judging = self._judging
+        while (due := judging.take_due(now)) is not None:
+            at, rule, moment = due
+            if rule == PAUSE_ROW:
+                self._end_pause(at, now, events)
+            else:
+                judging.wake(at, rule, moment, now, events)
         if len(events) > 1:
             events.sort(key=_telling)  # the plan's own order depends on the past, which a restart forgets
         return events
 
     def next_due(self) -> int | None:
         """When `advance` may next have something to do if no record comes; None: nothing is planned."""
-        if self._withdrawn:
-            return 0
-        return self._heap[0][0] if self._heap else None
+        return 0 if self._withdrawn else self._judging.next_due()
+
+    def rebook(self, bed: BedKey, book: Book, now: int) -> list[AlarmEvent]:
+        """Judge `bed` by other rules from now on; standing alarms go on under the rule of the same id."""
+        at = self._beds[bed]
+        former, at.book = at.book, book
+        changed = {rule.id for rule in book.rules.values() if former.rules.get(rule.id) is not rule}
+        events: list[AlarmEvent] = []
+        for id_, case in list(at.cases.items()):
+            if id_ not in book.rules:
+                self._judging.take(at, case, Cause.WITHDRAWN, None, now, events)
+            elif id_ in changed:
+                case.rule = book.rules[id_]
+                if case.state is State.PENDING:
+                    case.priority = case.rule.priority
+                if case.message == former.rules[id_].message:
+                    case.message = case.rule.message
+        at.watched.intersection_update(book.rules)
+        for id_ in [id_ for id_ in at.off if id_ not in book.rules or id_ in changed]:
+            del at.off[id_]
+        if self._started:
+            self._judging.judge_all(at, changed | {id_ for id_ in at.cases if id_ in book.rules}, now, now, events)
+        return events
+
+    def enter(self, bed: BedKey, entries: Mapping[str, Entry], now: int) -> list[AlarmEvent]:
+        """Staff entered something: `entries` are all that are valid at `bed` now."""
+        at = self._beds[bed]
+        new = [entry.time for name, entry in entries.items() if at.entries.get(name) != entry]
+        at.entries = dict(entries)
+        events: list[AlarmEvent] = []
+        self._judging.judge_all(at, at.book.conditions, min(max(new, default=now), now), now, events)
+        return events
+
+    # What people do ----------------------------------------------------------------------------------------------
 
     def acknowledge(self, alarm_id: str, by: str, reason: str, now: int) -> list[AlarmEvent]:
         """A person has seen the alarm. Raises Refused with a sentence that says why not."""
-        return self._command(alarm_id, Cause.ACKNOWLEDGE, by, reason, now)
+        return self._command(alarm_id, Cause.ACKNOWLEDGE, Deed(by, reason), now)
 
     def reset(self, alarm_id: str, by: str, reason: str, now: int) -> list[AlarmEvent]:
-        """A person ends a latched alarm. Raises Refused with a sentence that says why not."""
-        return self._command(alarm_id, Cause.RESET, by, reason, now)
+        """A person ends a latched alarm, or an acknowledged one of whose condition nothing is known any more.
+
+        Raises Refused with a sentence that says why not.
+        """
+        return self._command(alarm_id, Cause.RESET, Deed(by, reason), now)
+
+    def pause_audio(self, what: BedKey | str, by: str, reason: str, until: int | None, now: int) -> list[AlarmEvent]:
+        """The alarm of this id, or all that call at a bed now, make no sound until `until`. Raises Refused."""
+        deed = Deed(by, reason, pauses.audio_end(until, now))
+        if isinstance(what, str):
+            return self._command(what, Cause.PAUSE_AUDIO, deed, now)
+        at = self._bed(what)
+        calling = [case for case in at.cases.values() if case.state in _SOUNDING]
+        if not calling:
+            raise Refused(f"no alarm calls at {what} now")
+        events: list[AlarmEvent] = []
+        for case in calling:
+            self._judging.take(at, case, Cause.PAUSE_AUDIO, None, now, events, deed)
+            self._judging.arm(at, case.rule.id, now)
+        return events
+
+    def pause_alarms(self, bed: BedKey, by: str, reason: str, until: int | None, now: int) -> list[AlarmEvent]:
+        """All alarms of a bed, those to come too, are shown and call nobody until `until`. Raises Refused."""
+        at = self._bed(bed)
+        end = pauses.alarms_end(until, reason, now)
+        at.pause = Pause(end, by, reason)
+        at.armed.pop(PAUSE_ROW, None)
+        self._judging.plan(at, PAUSE_ROW, end)
+        self._judging.unsaved[bed, PAUSE_ROW] = None
+        events: list[AlarmEvent] = []
+        for case in list(at.cases.values()):
+            if case.state in _SOUNDING or case.state is State.ALARMS_PAUSED:
+                self._judging.take(at, case, Cause.PAUSE_ALARMS, None, now, events, Deed(by, reason))
+                self._judging.arm(at, case.rule.id, now)
+        return events
+
+    def resume_alarms(self, bed: BedKey, by: str, reason: str, now: int) -> list[AlarmEvent]:
+        """A person ends the pause of a bed: what still holds calls again. Raises Refused."""
+        at = self._bed(bed)
+        if at.pause is None:
+            raise Refused(f"the alarms of {bed} are not paused")
+        events: list[AlarmEvent] = []
+        self._end_pause(at, now, events, Deed(by, reason))
+        return events
+
+    def vacate(self, bed: BedKey, by: str, reason: str, now: int) -> list[AlarmEvent]:
+        """The patient has left the bed: their alarms and the pause of the bed end."""
+        at = self._bed(bed)
+        events: list[AlarmEvent] = []
+        for case in list(at.cases.values()):
+            if case.rule.kind == "physiological":
+                self._judging.take(at, case, Cause.WITHDRAWN, None, now, events, Deed(by, reason))
+        if at.pause is not None:
+            self._end_pause(at, now, events, Deed(by, reason))
+        return events
+
+    # What others know --------------------------------------------------------------------------------------------
+
+    def fault(
+        self,
+        place: BedKey,
+        subject: str,
+        rule: str,
+        holds: bool | None,
+        now: int,
+        message: str = "",
+        device: str = "",
+    ) -> list[AlarmEvent]:
+        """Somebody else says whether a fault of the catalogue stands (None: it cannot be known now).
+
+        `subject` names equipment at no bed, such as `gateway/gw-1`; then only the ward of `place` counts. To show
+        another message of a fault that stands, end it and tell it anew.
+        """
+        if rule not in FAULTS:
+            raise ValueError(f"{rule} is no fault of the catalogue; known: {', '.join(FAULTS)}")
+        if not self._started:
+            self._start(now)
+        events: list[AlarmEvent] = []
+        at = self._place(BedKey(place.ward, subject) if subject else place, now, events)
+        told = Told(holds, device, None, message)
+        if at.told.get(rule) == told:
+            return events
+        at.told[rule] = told
+        if rule == BROKER_LOST and holds is not None:
+            self._broker_lost = holds
+            self._hide(now, events)
+        self._judging.judge(at, rule, now, now, events)
+        self._judging.arm(at, rule, now)
+        return events
+
+    def gateway_down(self, gateway: str, down: bool, now: int) -> list[AlarmEvent]:
+        """While a gateway is down the silence of its devices says nothing of them, and no alarm of theirs says so."""
+        if down == (gateway in self._down):
+            return []
+        if down:
+            self._down.add(gateway)
+        else:
+            self._down.discard(gateway)
+        events: list[AlarmEvent] = []
+        self._hide(now, events)
+        return events
+
+    def adopt(self, alarm: Alarm, now: int) -> list[AlarmEvent]:
+        """Take over an alarm the bedside raised: its id, onset and time. Raises Refused where no rule knows it."""
+        if not self._started:
+            self._start(now)
+        at = self._bed(BedKey(alarm.ward, alarm.bed))
+        if alarm.rule not in at.book.rules:
+            raise Refused(f"no rule {alarm.rule} is in force at {at.key}")
+        case = at.cases.get(alarm.rule) or new_case(at, alarm.rule, alarm.onset)
+        events: list[AlarmEvent] = []
+        case.adopt(alarm)
+        if case.state in (State.ACTIVE, *SILENCED):
+            self._judging.unsaved[at.key, alarm.rule] = None
+            return events
+        paused = at.pause is not None and now < at.pause.until
+        self._judging.take(at, case, Cause.WITHHELD if paused else Cause.ADOPTED, None, now, events)
+        self._judging.arm(at, alarm.rule, now)
+        return events
 
     # What is so --------------------------------------------------------------------------------------------------
 
     def alarms(self, bed: BedKey | None = None) -> list[Alarm]:
-        """The announced alarms of a bed, or of all, most urgent first."""
+        """The announced alarms of a bed or other place, or of all, most urgent first; tests last."""
         if bed is not None:
-            open_ = self._beds[bed].cases
-            if not open_:
+            at = self._beds.get(bed)
+            if at is None or not at.cases:
                 return []
-            found = [case.shown() for case in open_.values() if case.state in ANNOUNCED]
+            found = [case.shown() for case in at.cases.values() if case.state in ANNOUNCED]
         else:
-            found = [at.cases[number].shown() for at, number in self._open.values()]
+            found = [at.cases[rule].shown() for at, rule in self._judging.open.values()]
         return sorted(found, key=_urgency)
 
+    def bed_pause(self, bed: BedKey) -> Pause | None:
+        """The pause of all alarms of a bed, if there is one."""
+        return self._beds[bed].pause
+
+    def score(self, bed: BedKey, table: ScoreTable, now: int) -> ScoreResult:
+        """The points of a bed by this table."""
+        at = self._beds[bed]
+        at.now = now
+        return at.score(table)
+
     def unsaved(self) -> list[SavedAlarm]:
-        """The machine states that changed since the last call, running delays included."""
-        changed, self._unsaved = self._unsaved, {}
-        saved: list[SavedAlarm] = []
-        for key, rule in changed:
-            bed = self._beds.get(key)
-            case = bed.cases.get(self._numbers[rule]) if bed is not None and rule in self._numbers else None
-            body = cases.save(case, bed) if bed is not None and case is not None else None
-            saved.append(SavedAlarm(key.ward, key.bed, rule, body))
-        return saved
+        """The machine states that changed since the last call, running delays and pauses included."""
+        changed, self._judging.unsaved = self._judging.unsaved, {}
+        return [SavedAlarm(key.ward, key.bed, rule, self._body(key, rule)) for key, rule in changed]
 
     def restore(self, saved: Iterable[SavedAlarm], now: int) -> None:
         """Go on where `saved` stopped; nothing is announced again.
 
-        An alarm whose rule or bed is no longer in force is cleared at the next `advance`. What cannot be read is
-        dropped: an alarm that still holds is raised anew by the next readings.
+        An alarm whose rule or bed is no longer in force is cleared at the next `advance`, a pause or acknowledgement
+        that ended meanwhile ends there, too. What cannot be read is dropped: an alarm that still holds is raised anew
+        by the next readings.
         """
         if not self._started:
             self._start(now)
+        resumed: list[tuple[BedState, Case]] = []
         for row in saved:
             if row.body is None:
                 continue
-            key = BedKey(row.ward, row.bed)
-            bed, number = self._beds.get(key), self._numbers.get(row.rule)
             try:
-                past = cases.load(row.body)
+                found = self._resume(BedKey(row.ward, row.bed), row.rule, row.body, now)
             except msgspec.MsgspecError:
-                self._unsaved[key, row.rule] = None
-                continue
-            if bed is None or number is None:
-                self._unsaved[key, row.rule] = None
-                if past.alarm is not None:
-                    self._withdrawn.append(past.alarm)
-                continue
-            case = bed.cases[number] = cases.resume(past, self._rules[number], bed, now)
-            if case.alarm is not None:
-                self._open[case.alarm.id] = (bed, number)
-            self._push(bed, number, now)
+                self._judging.unsaved[BedKey(row.ward, row.bed), row.rule] = None
+            else:
+                resumed += [found] if found is not None else []
+        for at, case in resumed:
+            cases.settle(case, at, now)
 
-    # How it is judged --------------------------------------------------------------------------------------------
+    # How it is done ----------------------------------------------------------------------------------------------
 
     def _start(self, now: int) -> None:
         self._started = True
-        for bed in self._beds.values():
-            bed.start = bed.now = now
-            for number in self._conditions:
-                if self._rules[number].timed:
-                    self._arm(bed, number, now)
+        for at in self._beds.values():
+            at.start = at.now = now
+            for rule in at.book.timed:
+                self._judging.arm(at, rule, now)
 
-    def _judge_record(
-        self,
-        bed: BedState,
-        values: dict[str, float],
-        outside: Sequence[str],
-        flagged: bool,
-        new: bool,
-        time: int,
-        now: int,
-    ) -> list[AlarmEvent]:
-        numbers = {*bed.cases, *bed.watched}
-        for parameter in outside:
-            numbers.update(self._limits_of[parameter])
-        if new:
-            numbers.update(self._conditions)
-        elif flagged:
-            numbers.update(self._flag_rules)
-        for parameter in self._read.intersection(values):
-            numbers.update(self._readers_of[parameter])
-        events: list[AlarmEvent] = []
-        for number in sorted(numbers):
-            self._judge(bed, number, time, now, events)
-            if new or number in bed.cases or number in bed.watched:
-                self._arm(bed, number, now)
-        return events
+    def _bed(self, key: BedKey) -> BedState:
+        at = self._beds.get(key)
+        if at is None:
+            raise Refused(f"there is no bed {key} here")
+        return at
 
-    def _wake(self, bed: BedState, number: int, due: int, now: int, events: list[AlarmEvent]) -> None:
-        moments = [moment for moment in _moments(self._rules[number], bed) if moment <= now]
-        onset = min(moments) if moments and due not in moments else due
-        self._judge(bed, number, onset, now, events)
-        self._arm(bed, number, now)
+    def _place(self, key: BedKey, now: int, events: list[AlarmEvent]) -> BedState:
+        """The place of equipment, made when it is first named; its alarms do not stay behind in a former ward."""
+        at = self._beds.get(key)
+        if at is not None:
+            return at
+        former = self._equipment.get(key.bed)
+        if former is not None:
+            old = self._beds.pop(former)
+            for case in list(old.cases.values()):
+                self._judging.take(old, case, Cause.WITHDRAWN, None, now, events)
+        at = self._beds[key] = BedState(key, ())
+        at.book, at.start, at.now = self._no_rules, now, now
+        self._equipment[key.bed] = key
+        return at
 
-    def _judge(self, bed: BedState, number: int, time: int, now: int, events: list[AlarmEvent]) -> None:
-        if number in bed.off:
-            return
-        rule = self._rules[number]
-        bed.now = now
-        try:
-            verdict = rule.judge(bed)
-        except Exception as error:  # whatever is wrong with one rule, the others go on
-            self._switch_off(bed, number, error, time, now, events)
-            return
-        self._follow(bed, number, verdict, time, now, events)
-
-    def _follow(
-        self, bed: BedState, number: int, verdict: Verdict, time: int, now: int, events: list[AlarmEvent]
-    ) -> None:
-        """Take every step the verdict leads to: begun, held and raised can be one moment."""
-        while True:
-            case = bed.cases.get(number) or Case(self._rules[number], time)
-            since = case.since
-            cause = case.cause(verdict, now)
-            if cause is None:
-                if case.since is not None or since is not None:
-                    self._unsaved[bed.key, case.rule.id] = None
-                return
-            self._take(bed, number, case, cause, verdict, now, events)
-
-    def _take(
-        self,
-        bed: BedState,
-        number: int,
-        case: Case,
-        cause: Cause,
-        verdict: Verdict | None,
-        now: int,
-        events: list[AlarmEvent],
-    ) -> None:
-        event = case.apply(cause, bed, verdict, now)
-        self._unsaved[bed.key, case.rule.id] = None
-        if case.state is State.INACTIVE:
-            bed.cases.pop(number, None)
-            if case.alarm is not None:
-                self._open.pop(case.alarm.id, None)
-        else:
-            bed.cases[number] = case
-            if case.alarm is not None:
-                self._open[case.alarm.id] = (bed, number)
-        if event is not None:
-            events.append(event)
-
-    def _switch_off(
-        self, bed: BedState, number: int, error: Exception, time: int, now: int, events: list[AlarmEvent]
-    ) -> None:
-        rule = self._rules[number]
-        bed.off[number] = f"{rule.id} ({type(error).__name__})"
-        case = bed.cases.get(number)
-        if case is not None:
-            case.condition, case.since = None, None
-            if case.state is State.PENDING:
-                self._take(bed, number, case, Cause.LOST, None, now, events)
-        message = f"Switched off at this bed after a failure: {', '.join(sorted(bed.off.values()))}"
-        failed = bed.cases.get(self._failed_rule)
-        if failed is not None:
-            failed.message = message
-            self._take(bed, self._failed_rule, failed, Cause.AGAIN, None, now, events)
-            return
-        failed = bed.cases[self._failed_rule] = Case(self._rules[self._failed_rule], time)
-        failed.message = message
-        self._judge(bed, self._failed_rule, time, now, events)
-
-    def _command(self, alarm_id: str, cause: Cause, by: str, reason: str, now: int) -> list[AlarmEvent]:
-        found = self._open.get(alarm_id)
+    def _command(self, alarm_id: str, cause: Cause, deed: Deed, now: int) -> list[AlarmEvent]:
+        found = self._judging.open.get(alarm_id)
         if found is None:
             raise Refused("there is no such alarm now; it may have cleared or been raised anew")
-        bed, number = found
-        case = bed.cases[number]
-        taken = step(case.state, cause)
-        assert case.alarm is not None
-        if taken.state is State.ACKNOWLEDGED:
-            case.alarm = msgspec.structs.replace(case.alarm, acknowledged_by=by, acknowledged_at=now)
-        since, known = case.since, case.known
+        at, rule = found
+        case = at.cases[rule]
+        if cause is Cause.RESET and case.state is State.ACKNOWLEDGED and case.condition is None:
+            cause = Cause.RESET_UNKNOWN
         events: list[AlarmEvent] = []
-        self._take(bed, number, case, cause, None, now, events)
-        if case.state is State.ACKNOWLEDGED:
-            case.since, case.known = since, known  # an off-delay that runs is not a person's to stop
-        else:
-            self._judge(bed, number, now, now, events)  # a condition that has come back begins its next alarm
-        self._arm(bed, number, now)
-        return [msgspec.structs.replace(events[0], by=by, reason=reason), *events[1:]]
+        self._judging.take(at, case, cause, None, now, events, deed)
+        if rule == DRILL:
+            at.told[DRILL] = Told(False)
+        if rule == DRILL or case.state is State.INACTIVE:
+            self._judging.judge(at, rule, now, now, events)  # a condition that has come back begins its next alarm
+        self._judging.arm(at, rule, now)
+        return events
+
+    def _end_pause(self, at: BedState, now: int, events: list[AlarmEvent], deed: Deed | None = None) -> None:
+        """The bed's pause is over, by itself or by a person."""
+        at.pause = None
+        self._judging.unsaved[at.key, PAUSE_ROW] = None
+        for rule, case in list(at.cases.items()):
+            if case.state is not State.ALARMS_PAUSED:
+                continue
+            if deed is not None:
+                case.cut_short(now)
+            before = len(events)
+            self._judging.judge(at, rule, now, now, events)
+            self._judging.arm(at, rule, now)
+            if deed is not None and len(events) > before and events[before].change == "reraised":
+                events[before] = msgspec.structs.replace(events[before], by=deed.by, reason=deed.reason)
+
+    def _drill(self, at: BedState, source: str, record: Record, now: int) -> list[AlarmEvent]:
+        """A TEST record: it says nothing of any patient or device."""
+        at.told[DRILL] = Told(True, source, now + DRILL_MS)
+        events: list[AlarmEvent] = []
+        case = at.cases.get(DRILL)
+        if case is not None and case.alarm is not None and now - case.alarm.changed >= DRILL_AGAIN_MS:
+            self._judging.call_again(at, case, now, events)
+        self._judging.judge(at, DRILL, now if record.clock == "unsynced" else record.time, now, events)
+        self._judging.plan(at, DRILL, now + DRILL_MS)
+        return events
+
+    def _hide(self, now: int, events: list[AlarmEvent]) -> None:
+        """Note which devices cannot be heard because of something above them."""
+        for at in self._beds.values():
+            changed = False
+            for source in at.sources.values():
+                hidden = self._broker_lost or source.name.partition("/")[0] in self._down
+                if hidden != source.hidden:
+                    source.hidden, changed = hidden, True
+                    source.since = source.since if hidden else now
+            if not changed:
+                continue
+            for rule in at.book.timed:
+                self._explain(at, rule, now, events)
+                self._judging.arm(at, rule, now)
+
+    def _explain(self, at: BedState, rule: str, now: int, events: list[AlarmEvent]) -> None:
+        """End what only said that a device is silent, now that something else says why."""
+        case = at.cases.get(rule)
+        if case is None or case.rule.kind != "technical" or not case.rule.silences or rule in at.off:
+            return
+        self._judging.judge(at, rule, now, now, events)
+        if case.state is not State.INACTIVE and case.condition is None:
+            self._judging.take(at, case, Cause.EXPLAINED, None, now, events)
+
+    def _body(self, key: BedKey, rule: str) -> bytes | None:
+        at = self._beds.get(key)
+        if at is None:
+            return None
+        if rule == PAUSE_ROW:
+            return None if at.pause is None else pauses.save(at.pause)
+        case = at.cases.get(rule)
+        return None if case is None else cases.save(case, at)
+
+    def _resume(self, key: BedKey, rule: str, body: bytes, now: int) -> tuple[BedState, Case] | None:
+        at = self._beds.get(key)
+        if at is None and "/" in key.bed and rule in FAULTS:
+            at = self._place(key, now, [])
+        if rule == PAUSE_ROW:
+            pause = pauses.load(body)
+            if at is None:
+                self._judging.unsaved[key, rule] = None
+            else:
+                at.pause = pause
+                self._judging.plan(at, PAUSE_ROW, pause.until)
+            return None
+        past = cases.load(body)
+        if at is None or rule not in at.book.rules:
+            self._judging.unsaved[key, rule] = None
+            if past.alarm is not None:
+                self._withdrawn.append(past.alarm)
+            return None
+        case = cases.resume(past, at.book.rules[rule], at)
+        at.cases[rule] = case
+        if case.alarm is not None:
+            self._judging.open[case.alarm.id] = (at, rule)
+            if rule == DRILL:
+                at.told[DRILL] = Told(True, case.alarm.device, case.alarm.changed + DRILL_MS)
+        self._judging.plan(at, rule, now)
+        return at, case
 
     def _withdraw(self, now: int) -> list[AlarmEvent]:
         withdrawn, self._withdrawn = self._withdrawn, []
@@ -320,59 +477,16 @@ class Engine:
                 events.append(AlarmEvent(change=change, time=now, alarm=ended, reason=Cause.WITHDRAWN.value))
         return events
 
-    # When it is judged without a record --------------------------------------------------------------------------
 
-    def _arm(self, bed: BedState, number: int, now: int) -> None:
-        """Plan the next judgement that needs no record: a delay's end, an absence or silence coming of age."""
-        rule = self._rules[number]
-        case = bed.cases.get(number)
-        due = case.due(now) if case is not None and number not in bed.off else None
-        if rule.timed and number not in bed.off:
-            moments = _moments(rule, bed)
-            if any(moment <= now for moment in moments):
-                bed.watched.add(number)
-            else:
-                bed.watched.discard(number)
-            due = min((moment for moment in (*moments, due) if moment is not None and moment > now), default=None)
-        if due is not None:
-            self._push(bed, number, due)
-
-    def _push(self, bed: BedState, number: int, due: int) -> None:
-        armed = bed.armed.get(number)
-        if armed is None or due < armed:
-            bed.armed[number] = due
-            self._pushed += 1
-            heapq.heappush(self._heap, (due, self._pushed, bed, number))
-
-
-def _moments(rule: Rule, bed: BedState) -> list[int]:
-    """When each absence and silence of the rule comes of age if nothing more is heard."""
-    moments: list[int] = []
-    for parameter, duration in rule.absences:
-        seen = [source.seen[parameter] for source in bed.sources.values() if parameter in source.seen]
-        if seen:
-            moments.append(max(seen) + duration)
-    for duration in rule.silences:
-        moments += [bed.last_heard(source) + duration for source in bed.sources.values()]
-    return moments
-
-
-def _by_parameter(lists: Iterable[Iterable[str]]) -> dict[str, list[int]]:
-    numbers: dict[str, list[int]] = {}
-    for number, parameters in enumerate(lists):
-        for parameter in parameters:
-            numbers.setdefault(parameter, []).append(number)
-    return numbers
-
-
-def _telling(event: AlarmEvent) -> tuple[int, str, str, str]:
+def _telling(event: AlarmEvent) -> tuple[bool, int, str, str, str, str]:
     """The most urgent first, then by place and rule; a stable sort keeps one alarm's own order."""
     alarm = event.alarm
-    return -PRIORITY_RANK[alarm.priority], alarm.ward, alarm.bed, alarm.rule
+    return alarm.test, -PRIORITY_RANK[alarm.priority], alarm.ward, alarm.bed, alarm.subject, alarm.rule
 
 
-def _urgency(alarm: Alarm) -> tuple[int, int, bool, int, str]:
+def _urgency(alarm: Alarm) -> tuple[bool, int, int, bool, int, str]:
     return (
+        alarm.test,
         -PRIORITY_RANK[alarm.priority],
         _STATE_RANK[alarm.state],
         alarm.kind == "technical",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from vitals.alarms import Priority
 
-DRILL = "drill"  # the id of the engine's own alarm about a TEST record
+BROKER_LOST = "broker-lost"  # while it stands no device can be heard
 DRILL_MS = 60_000  # a drill ends by itself after so long: time enough for a page and its receipt
 
 
@@ -23,7 +23,7 @@ class Fault(NamedTuple):
 FAULTS: dict[str, Fault] = {
     "gateway-silent": Fault("medium", "Gateway silent: its beds are not watched"),
     # A broker that restarts is back in seconds, and its clients with it.
-    "broker-lost": Fault("high", "Broker lost: no bed is watched and no alarm is sent", onset_delay=5_000),
+    BROKER_LOST: Fault("high", "Broker lost: no bed is watched and no alarm is sent", onset_delay=5_000),
     "journal-refuses": Fault("high", "The hub cannot store anything: see its log"),
     "pager-failed": Fault("high", "Pages may not arrive: a pager has failed"),
     "drill-missed": Fault("medium", "The daily test of the alarm path did not take place"),

@@ -82,7 +82,7 @@ def test_an_alarm_is_not_announced_again_and_keeps_who_acknowledged_it(new_ward)
     ward.each_second(6, values={"spo2": 80.0})
     ward.acknowledge(by="nurse kim")
     before = ward.alarm
-    ward.restart(down_s=3_600)
+    ward.restart(down_s=600)
     assert ward.alarm == before
     ward.each_second(10, values={"spo2": 80.0})
     assert len(ward.events) == 2
