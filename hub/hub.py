@@ -19,8 +19,10 @@ from hub.committer import Committer
 from hub.deeds import past_answers
 from hub.ingest.intake import Intake
 from hub.ingest.receipts import COALESCE_S, Receipts
-from hub.journal import Batch, Journal, StateRow
+from hub.journal import Batch, Journal, StateRow, Write
+from hub.late import Found, Gaps
 from hub.live import LivePicture
+from hub.lookback import Lookback
 from hub.registry import Registry
 from hub.rulebook import read_rule_sets
 from hub.settings import HubSettings
@@ -30,12 +32,15 @@ from hub.tickets.workshop import Workshop
 from hub.ward_round import WardRound
 from hub.words import Words
 from rules.engine import Engine, SavedAlarm
+from rules.episodes import Episodes
+from rules.replay import replay
 from rules.watch import Watch
 from vitals import topics
 from vitals.alarms import AlarmEvent
 from vitals.codec import encode
 from vitals.errors import WireError
 from vitals.identity import BedKey
+from vitals.readings import Record
 from vitals.sessions import Heartbeat, HubStatus
 
 HEARTBEAT_S = 5.0
@@ -55,12 +60,15 @@ class Hub:
         now = self._started = self._clock.now()
         self.registry = Registry(settings)
         self.journal = Journal(folder / settings.journal.path)
-        self.engine = Engine(read_rule_sets(settings.rules, folder), self.registry.beds())
+        self._sets = read_rule_sets(settings.rules, folder)
+        self.engine = Engine(self._sets, self.registry.beds())
         self.engine.restore([SavedAlarm(*row) for row in self.journal.alarm_states()], now)
         self.picture = LivePicture(self.registry, settings.hub)
         self.watch = Watch(settings.hub, self.registry.beds_of_gateways(), now)
         self.workshop = Workshop(self.registry, self.journal, now)
-        self.intake = Intake(self.registry, self.journal, self.engine, self.picture, self.workshop)
+        self.gaps = Gaps()
+        self.gaps.restore(self.journal, now)
+        self.intake = Intake(self.registry, self.journal, self.engine, self.picture, self.workshop, self.gaps)
         self.session = Session(
             settings.broker,
             folder,
@@ -90,6 +98,10 @@ class Hub:
             lambda: self._clock.now() - settings.journal.keep,
         )
 
+        self.lookback = Lookback(
+            folder / settings.journal.path, self.gaps, self._judge_again, self._clock, self._found, self._keep
+        )
+
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; then commit what waits and say goodbye."""
         # Start-up objects live for ever: keep the collector from walking them in the middle of an alarm.
@@ -102,6 +114,7 @@ class Hub:
             "receipts": self._send_receipts,
             "alarm timers": self._advance,
             "live snapshots": self._show,
+            "look back": self.lookback.run,
             "heartbeat": self._beat,
         }
         tasks = [asyncio.create_task(supervise(name, part, last_s=2.0), name=name) for name, part in parts.items()]
@@ -112,6 +125,7 @@ class Hub:
         finally:
             session.cancel()
             await asyncio.gather(session, return_exceptions=True)
+            self.lookback.close()
             self.committer.close()
             self.journal.close()
 
@@ -242,6 +256,20 @@ class Hub:
             if self.workshop.waiting:
                 self.committer.wake()
             await asyncio.sleep(ADVANCE_S)
+
+    def _judge_again(self, bed: BedKey, records: Iterable[tuple[str, Record, int]], until: int) -> Episodes:
+        """In the thread that looks back: what the rules of now say of readings of then."""
+        return replay(self._sets, self.registry.bed(bed), records, until=until, attended=True)
+
+    def _found(self, found: Found) -> None:
+        summary = found.summary
+        log.info("%d late readings of ward %s: %d alarms found", summary.records, summary.ward, summary.found)
+        self.telling.say_later(topics.late(summary.ward), encode(summary))
+        self._keep(*found.writes)
+
+    def _keep(self, *writes: Write) -> None:
+        self.intake.pending.writes += writes
+        self.committer.wake()
 
     async def _send_receipts(self) -> None:
         while True:

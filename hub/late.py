@@ -90,6 +90,13 @@ class Gaps:
                 due.setdefault(bed.ward, []).append(Gap(bed, Span(start, end), records))
         return due
 
+    def again(self, gaps: Iterable[Gap], now: int) -> None:
+        """These could not be judged; they are due again after a while."""
+        for gap in gaps:
+            start, end, records, first, last = self._open.get(gap.bed, (*gap.span, 0, now, now))
+            whole = Span(min(start, gap.span.start), max(end, gap.span.end))
+            self._open[gap.bed] = (*whole, records + gap.records, first, last)
+
     def __bool__(self) -> bool:
         return bool(self._open)
 

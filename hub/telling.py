@@ -16,11 +16,12 @@ from vitals.codec import decode, encode
 class _Said:
     """What was said before its commit: events with the connection they were said in, and answers that wait."""
 
-    __slots__ = ("answers", "events")
+    __slots__ = ("answers", "events", "words")
 
     def __init__(self) -> None:
         self.events: list[tuple[int, AlarmEvent]] = []
         self.answers: list[Answer] = []
+        self.words: list[tuple[str, bytes]] = []
 
 
 class Telling:
@@ -55,6 +56,11 @@ class Telling:
     def answer_later(self, answer: Answer) -> None:
         """Answer after the next commit."""
         self._waiting.answers.append(answer)
+        self._waiting.words += answer.words
+
+    def say_later(self, topic: str, payload: bytes) -> None:
+        """Say something after the next commit."""
+        self._waiting.words.append((topic, payload))
 
     def answer(self, answer: Answer) -> None:
         """Answer now."""
@@ -69,10 +75,10 @@ class Telling:
         for number, (generation, event) in zip(ids, self._aboard.events, strict=True):
             self._announcer.committed(number, event, generation)
         for answer in self._aboard.answers:
-            for topic, payload in answer.words:
-                self._session.publish(topic, payload)
             self._done(answer)
             self.answer(answer)
+        for topic, payload in self._aboard.words:
+            self._session.publish(topic, payload)
 
 
 def _event_row(event: AlarmEvent) -> EventRow:

@@ -10,11 +10,13 @@ from hub.history import RecordBody
 from hub.ingest.admission import Admitted, admit
 from hub.ingest.quarantine import quarantine_row
 from hub.journal import Batch, Journal, RecordRow, Refusal
+from hub.late import Gaps
 from hub.live import LivePicture
 from hub.registry import Registry
 from hub.tickets.workshop import Workshop
 from rules.engine import Engine
 from vitals.alarms import AlarmEvent
+from vitals.drills import DRILL
 from vitals.errors import WireError
 from vitals.identity import BedKey
 from vitals.ranges import Ranges
@@ -29,13 +31,20 @@ class Intake:
     """Holds what was taken but is not committed yet in `pending`."""
 
     def __init__(
-        self, registry: Registry, journal: Journal, engine: Engine, picture: LivePicture, workshop: Workshop
+        self,
+        registry: Registry,
+        journal: Journal,
+        engine: Engine,
+        picture: LivePicture,
+        workshop: Workshop,
+        gaps: Gaps,
     ) -> None:
         self._registry = registry
         self._journal = journal
         self._engine = engine
         self._picture = picture
         self._workshop = workshop
+        self._gaps = gaps
         self._taken: dict[tuple[str, int], Ranges] = {}
         self._newest: dict[str, tuple[int, int]] = {}  # source → (epoch, seq): order is never wall time
         self.pending = Batch()
@@ -77,8 +86,11 @@ class Intake:
             if fresh:
                 assert bed is not None
                 source = f"{gateway}/{record.device}"
-                self._picture.observe(bed, source, record, now)
+                if DRILL not in record.states:  # a TEST record is no word of the device
+                    self._picture.observe(bed, source, record, now)
                 events += self._engine.observe(bed, source, record, now)
+            elif bed is not None and record.clock != "unsynced" and DRILL not in record.states:
+                self._gaps.note(bed, record.time, now)
         counters = self.counters
         counters["received"] += len(admitted.records)
         if duplicates:

@@ -9,6 +9,7 @@ import pytest
 from hub.history import History
 from hub.ingest.intake import Intake
 from hub.journal import EventRow, Journal, StateRow
+from hub.late import Gaps
 from hub.live import LivePicture
 from hub.registry import Registry
 from hub.tickets.workshop import Workshop
@@ -31,7 +32,7 @@ class LiveHub:
         self.engine = Engine([read_set("adult-ward")], self.registry.beds())
         picture = LivePicture(self.registry, settings.hub)
         workshop = Workshop(self.registry, self.journal, START)
-        self.intake = Intake(self.registry, self.journal, self.engine, picture, workshop)
+        self.intake = Intake(self.registry, self.journal, self.engine, picture, workshop, Gaps())
         self.now = START
         self.events = []
         self.keep(self.engine.advance(START))
