@@ -35,6 +35,14 @@ def read_profiles(settings: HubSettings, folder: Path) -> Profiles:
     return _profiles(settings, folder, _texts(settings, folder))
 
 
+def profiles_in_force(settings: HubSettings, folder: Path) -> Profiles:
+    """What a hub with these settings judges by: the texts it keeps, or the files before its first start."""
+    try:
+        return _profiles(settings, folder, _kept_texts(_kept_path(settings, folder)))
+    except (UsageError, DocumentError, KeyError, OSError, msgspec.MsgspecError):
+        return read_profiles(settings, folder)
+
+
 class Rulebook:
     """The profiles in force. What is wrong on the disk never replaces what was good.
 
@@ -45,7 +53,7 @@ class Rulebook:
     def __init__(self, settings: HubSettings, folder: Path) -> None:
         self._settings = settings
         self._folder = folder
-        self._kept = (folder / settings.journal.path).with_suffix(".rules.json")
+        self._kept = _kept_path(settings, folder)
         self._read = self._seen = self._look()
         self._texts: dict[str, str] = {}
         self.trouble = ""
@@ -84,8 +92,7 @@ class Rulebook:
             found = _profiles(self._settings, self._folder, self._texts)
         except (UsageError, DocumentError) as error:
             try:
-                texts = msgspec.json.decode(self._kept.read_bytes(), type=dict[str, str])
-                found = _profiles(self._settings, self._folder, texts)
+                found = _profiles(self._settings, self._folder, _kept_texts(self._kept))
             except (UsageError, DocumentError, KeyError, OSError, msgspec.MsgspecError):
                 raise error from None
             self.refuse(str(error))
@@ -104,6 +111,14 @@ class Rulebook:
 
     def _look(self) -> dict[str, tuple[int, int] | None]:
         return {name: _stamp(self._folder / name) for name in _files(self._settings)}
+
+
+def _kept_path(settings: HubSettings, folder: Path) -> Path:
+    return (folder / settings.journal.path).with_suffix(".rules.json")
+
+
+def _kept_texts(path: Path) -> dict[str, str]:
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -12,11 +12,12 @@ from vitals.alarms import Priority
 from vitals.parameters import PARAMETERS
 
 EXTREME = ".extreme"  # ends the name of a limit's second tier
+NIGHT = ".night"  # and that of its bound at other hours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """One number of one limit. `name` is the rule's id, or `id.extreme` for its second tier."""
+    """One number of one limit. `name` is the rule's id, `id.extreme` for its second tier, `id.night` at night."""
 
     name: str
     parameter: str
@@ -26,6 +27,7 @@ class Bound:
     priority: Priority
     message: str
     provenance: str
+    hours: str = ""  # when it takes the place of the limit's own bound; such a one cannot be set
 
     @property
     def unit(self) -> str:
@@ -37,12 +39,15 @@ class Bound:
 
 
 def bounds_of(limits: Iterable[Limit], values: Mapping[str, float]) -> dict[str, Bound]:
-    """Every bound of the limits by name, those in `values` with the value given there."""
-    found = {bound.name: bound for limit in limits for bound in _bounds(limit)}
-    return {
-        name: bound if name not in values else replace(bound, value=float(values[name]))
-        for name, bound in found.items()
-    }
+    """Every bound in force of the limits by name, those in `values` with the value given there."""
+    found: dict[str, Bound] = {}
+    for limit in limits:
+        for bound in _bounds(limit):
+            # Who set another bound meant the day and the night: it takes the place of both.
+            if not (bound.hours and limit.id in values):
+                value = values.get(bound.name)
+                found[bound.name] = bound if value is None else replace(bound, value=float(value))
+    return found
 
 
 def problems(bounds: Mapping[str, Bound]) -> Iterator[str]:
@@ -59,16 +64,16 @@ def problems(bounds: Mapping[str, Bound]) -> Iterator[str]:
     for low in (bound for bound in sound if bound.side == "low"):
         for high in (bound for bound in sound if bound.side == "high" and bound.parameter == low.parameter):
             yield from _facing(low, high)
-    for bound in sound:
-        milder = bounds.get(bound.name.removesuffix(EXTREME))
-        if milder is not None and milder is not bound and milder in sound:
-            beyond = bound.value < milder.value if bound.side == "low" else bound.value > milder.value
+    for extreme in (bound for bound in sound if bound.name.endswith(EXTREME)):
+        rule = extreme.name.removesuffix(EXTREME)
+        for milder in (bound for bound in sound if bound.name in (rule, rule + NIGHT)):
+            beyond = extreme.value < milder.value if extreme.side == "low" else extreme.value > milder.value
             if not beyond:
-                yield f"{bound} must lie beyond {milder}"
+                yield f"{extreme} must lie beyond {milder}"
 
 
 def _bounds(limit: Limit) -> Iterator[Bound]:
-    yield Bound(
+    main = Bound(
         name=limit.id,
         parameter=limit.parameter,
         side=limit.side,
@@ -78,6 +83,14 @@ def _bounds(limit: Limit) -> Iterator[Bound]:
         message=limit.message,
         provenance=limit.provenance,
     )
+    yield main
+    tier, night = limit.extreme, limit.night
+    if tier is not None and tier.bound is not None:
+        message = tier.message or limit.message
+        name = limit.id + EXTREME
+        yield replace(main, name=name, value=tier.bound, hysteresis=0, priority=tier.priority, message=message)
+    if night is not None and night.bound is not None:
+        yield replace(main, name=limit.id + NIGHT, value=night.bound, hours=f"{night.from_} to {night.to}")
 
 
 def _plausible(bound: Bound) -> bool:

@@ -76,6 +76,7 @@ class Explained(NamedTuple):
     unit: str
     priority: str
     message: str
+    hours: str  # when it takes the place of the limit's own bound; empty: at all hours but those
     links: tuple[Link, ...]
 
 
@@ -154,10 +155,11 @@ class Chain:
     def explain(self, bed: BedKey, patient: str, name: str, now: int) -> list[Explained]:
         """Every bound of a parameter or a rule at a bed, with its chain. Raises ValueError for a name nobody knows."""
         profile = self.profile(bed)
-        chosen = bounds_of(self._limits(bed), {})
-        matching = [bound for bound in chosen.values() if name in (bound.name, bound.parameter, _rule(bound.name))]
+        limits = self._limits(bed)
+        in_force, chosen = bounds_of(limits, self.bounds(bed, patient, now)), bounds_of(limits, {})
+        matching = [chosen[one.name] for one in in_force.values() if name in (one.name, one.parameter, _rule(one.name))]
         if not matching:
-            known = sorted({bound.parameter for bound in chosen.values()} | set(chosen))
+            known = {bound.parameter for bound in chosen.values()} | set(chosen)
             raise ValueError(f"{unknown_name('parameter or limit', name, known)} at {bed} (profile {profile})")
         return [self._explained(bound, bed, patient, now) for bound in matching]
 
@@ -192,7 +194,7 @@ class Chain:
             raise ValueError("the time at which this limit would expire has passed already")
         profile = self._profile_of(override.scope, beds)
         limits = [limit for bed in beds if self.profile(bed) == profile for limit in self._limits(bed)]
-        known = bounds_of(limits, {})
+        known = {name: bound for name, bound in bounds_of(limits, {}).items() if not bound.hours}
         if override.rule not in known:
             raise ValueError(self._unknown_limit(override.rule, profile, known))
         override = replace(override, profile="" if override.scope.startswith("patient/") else profile)
@@ -346,9 +348,11 @@ class Chain:
         return (profile, self._profiles.rule_sets(profile), self._profiles.beds.get(bed))
 
     def _unknown_limit(self, rule: str, profile: str, known: Mapping[str, Bound]) -> str:
-        rules = {rule.id for rule_set in self._profiles.rule_sets(profile) for rule in rule_set.rules}
-        if rule in rules:
+        parts = self._profiles.rule_sets(profile)
+        if any(condition.id == rule for part in parts for condition in part.conditions):
             return f"{rule} of profile {profile} is a condition and has no bound to set"
+        if any(limit.id == rule for part in parts for limit in part.limits):
+            return f"{rule} of profile {profile} is not in force there, by its scope"
         return f"{unknown_name('limit', rule, known)} (profile {profile})"
 
     def _explained(self, bound: Bound, bed: BedKey, patient: str, now: int) -> Explained:
@@ -381,6 +385,7 @@ class Chain:
             unit=bound.unit,
             priority=bound.priority,
             message=bound.message,
+            hours=bound.hours,
             links=tuple(links),
         )
 

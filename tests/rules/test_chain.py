@@ -1,6 +1,7 @@
 """The chain of limits: who may set what, what is in force, and what comes of it when time passes or rules change."""
 
 import dataclasses
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,16 @@ limits:
 conditions:
   - {id: device-silent, kind: technical, priority: medium, when: silent(15s), for: 0s, message: Silent}
 """
+)
+TIERS = (
+    ADULT
+    + """
+time_zone: Europe/Berlin
+"""
+)
+TIERS = TIERS.replace(
+    "low: 90, priority: medium,",
+    'low: 90, extreme: {low: 85, priority: high, for: 0s}, night: {from: "22:00", to: "06:00", low: 88}, priority: medium,',
 )
 CHILD = ADULT.replace("id: adult", "id: child").replace("low: 50", "low: 75").replace("high: 120", "high: 160")
 BED, OTHER, FAR = BedKey("icu", "7"), BedKey("icu", "8"), BedKey("ward-3", "1")
@@ -234,6 +245,51 @@ def test_the_chain_explains_every_limit_of_a_parameter_link_by_link(chain):
 def test_nobody_can_be_told_about_a_limit_that_is_not_there(chain):
     with pytest.raises(ValueError, match="unknown parameter or limit 'spo'; did you mean 'spo2'"):
         chain.explain(BED, "", "spo", NOW)
+
+
+@pytest.fixture
+def tiers():
+    return Chain(profiles(sets=sets(adult=TIERS)))
+
+
+def test_the_second_tier_is_set_by_a_name_of_its_own(tiers):
+    tiers.set(an(rule="spo2-low.extreme", bound=80.0), {}, NOW)
+    assert tiers.book(BED, "", NOW).rules["spo2-low"].extreme.bound == 80
+    explained = tiers.explain(BED, "", "spo2", NOW)
+    assert [(one.rule, one.value, one.priority, one.hours) for one in explained] == [
+        ("spo2-low", 90, "medium", ""),
+        ("spo2-low.extreme", 80, "high", ""),
+        ("spo2-low.night", 88, "medium", "22:00 to 06:00"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "sentence"),
+    [
+        ("spo2-low", 85.0, "spo2-low.extreme (low 85 %) must lie beyond spo2-low (low 85 %)"),
+        ("spo2-low.extreme", 88.0, "spo2-low.extreme (low 88 %) must lie beyond spo2-low.night (low 88 %)"),
+        ("spo2-low.night", 87.0, "unknown limit 'spo2-low.night'"),
+        ("rate-low.extreme", 30.0, "unknown limit 'rate-low.extreme'; did you mean"),
+    ],
+)
+def test_a_tier_that_is_no_further_out_than_its_limit_is_refused(tiers, rule, value, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        tiers.set(an(rule=rule, bound=value), {}, NOW)
+
+
+def test_a_limit_somebody_set_stands_by_day_and_by_night(tiers):
+    tiers.set(an(rule="spo2-low", bound=87.0), {}, NOW)
+    assert [one.rule for one in tiers.explain(BED, "", "spo2-low", NOW)] == ["spo2-low", "spo2-low.extreme"]
+    assert tiers.book(BED, "", NOW).rules["spo2-low"].night is None
+
+
+def test_a_limit_with_a_scope_stands_only_where_it_is_in_force():
+    text = ADULT.replace("low: 90,", "low: 90, scope: {tags: [oximeter]},")
+    chain = Chain(profiles(sets=sets(adult=text), beds={BED: ("oximeter",), OTHER: ()}))
+    assert "spo2-low" in chain.book(BED, "", NOW).rules
+    assert "spo2-low" not in chain.book(OTHER, "", NOW).rules
+    with pytest.raises(ValueError, match="spo2-low of profile adult is not in force there"):
+        chain.set(an("bed/icu/8", "spo2-low", 88.0), {}, NOW)
 
 
 def test_new_rules_reach_the_beds_that_have_them_and_keep_what_was_set(chain):

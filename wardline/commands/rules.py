@@ -1,4 +1,4 @@
-"""`wardline rules check|test`: rule documents and their scenarios, judged where they are written."""
+"""`wardline rules check|test`: rule documents, their scenarios, and the chain of a hub, judged before they count."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from rules.library import read_set, scenarios_text, set_text, shipped_sets
 from rules.scenarios import Outcome, read_scenarios, uncovered
 from rules.scenarios import run as run_scenario
 from vitals.errors import DocumentError, UsageError
-from wardline.commands import rules_backtest
+from wardline.commands import rules_backtest, rules_limits
+from wardline.junit import junit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,26 +24,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     check = actions.add_parser("check", help="report every problem of rule documents, with file and line")
     check.add_argument("files", nargs="*", metavar="FILE", help="rule documents; without any, the shipped sets")
+    check.add_argument("--config", type=Path, metavar="FILE", help="check what this hub judges by, overrides included")
     check.set_defaults(act=_check)
     test = actions.add_parser("test", help="run scenario documents against their rules")
     test.add_argument("files", nargs="*", metavar="FILE", help="scenario documents; without any, the shipped ones")
+    test.add_argument("--junit", type=Path, metavar="FILE", help="write the outcome as JUnit XML, too")
     test.set_defaults(act=_test)
     backtest = actions.add_parser("backtest", help="count the alarms rules would have made of past readings")
     rules_backtest.add_arguments(backtest)
     backtest.set_defaults(act=rules_backtest.run)
+    rules_limits.add_actions(actions)
     for action in (check, test):
         action.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check or test; 0 if all is well, 1 if not."""
+    """Run the action; 0 if all is well, 1 if not."""
     return int(arguments.act(arguments))
 
 
 def _check(arguments: argparse.Namespace) -> int:
     texts = [(file, partial(read_text, Path(file))) for file in arguments.files]
-    texts = texts or [(f"{name}.yaml", partial(set_text, name)) for name in shipped_sets()]
+    if not texts and arguments.config is None:
+        texts = [(f"{name}.yaml", partial(set_text, name)) for name in shipped_sets()]
     reports = [_check_one(file, read) for file, read in texts]
+    if arguments.config is not None:
+        reports.append(_check_hub(arguments.config))
     if arguments.json:
         print(json.dumps(reports, indent=2, ensure_ascii=False))
     else:
@@ -62,6 +69,16 @@ def _check_one(file: str, read: Callable[[], str]) -> dict[str, Any]:
     return {"file": file, "limits": len(rule_set.limits), "conditions": len(rule_set.conditions), "problems": []}
 
 
+def _check_hub(config: Path) -> dict[str, Any]:
+    """The rule documents a hub names, together, and what people have set over them."""
+    try:
+        limits, conditions, sentences = rules_limits.check_hub(config)
+    except DocumentError as error:
+        return {"file": str(config), "limits": 0, "conditions": 0, "problems": _problems(error)}
+    problems = [{"file": str(config), "line": 1, "text": sentence} for sentence in sentences]
+    return {"file": str(config), "limits": limits, "conditions": conditions, "problems": problems}
+
+
 def _test(arguments: argparse.Namespace) -> int:
     if arguments.files:
         reports = [
@@ -72,12 +89,21 @@ def _test(arguments: argparse.Namespace) -> int:
         reports = [
             _test_one(f"{name}.scenarios.yaml", partial(scenarios_text, name), read_set) for name in shipped_sets()
         ]
+    if arguments.junit is not None:
+        _write(arguments.junit, junit(reports))
     if arguments.json:
         print(json.dumps(reports, indent=2, ensure_ascii=False))
     else:
         for report in reports:
             print("\n".join(_lines(report)))
     return 0 if all(report["passed"] for report in reports) else 1
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _test_one(file: str, read: Callable[[], str], find: Callable[[str], RuleSet]) -> dict[str, Any]:
