@@ -24,16 +24,9 @@ conditions:
   - {id: device-silent, kind: technical, priority: medium, when: silent(15s), for: 0s, message: Silent}
 """
 )
-TIERS = (
-    ADULT
-    + """
-time_zone: Europe/Berlin
-"""
-)
-TIERS = TIERS.replace(
-    "low: 90, priority: medium,",
-    'low: 90, extreme: {low: 85, priority: high, for: 0s}, night: {from: "22:00", to: "06:00", low: 88}, priority: medium,',
-)
+EXTREME = "extreme: {low: 85, priority: high, for: 0s}"
+NIGHT = 'night: {from: "22:00", to: "06:00", low: 88}'
+TIERS = ADULT.replace("low: 90,", f"low: 90, {EXTREME}, {NIGHT},") + "time_zone: Europe/Berlin\n"
 CHILD = ADULT.replace("id: adult", "id: child").replace("low: 50", "low: 75").replace("high: 120", "high: 160")
 BED, OTHER, FAR = BedKey("icu", "7"), BedKey("icu", "8"), BedKey("ward-3", "1")
 NOW = 1_700_000_000_000
