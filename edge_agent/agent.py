@@ -10,6 +10,9 @@ from importlib.metadata import version
 from chassis.clock import Clock, SystemClock, boot_id
 from chassis.paho_session import Address, Message, PahoSession
 from chassis.tasks import run_until, supervise
+from edge_agent.bedside.bedside import Bedside
+from edge_agent.bedside.drill import Drills
+from edge_agent.bedside.ears import Ears
 from edge_agent.clock_quality import ClockWatch
 from edge_agent.link import LinkState
 from edge_agent.publisher import Publisher
@@ -106,8 +109,27 @@ class Agent:
             lambda seqs, measured: self.publisher.committed(seqs, measured),
             self._pruned,
         )
-        self.session = PahoSession(address, self._will, self.publisher)
-        self.publisher.session = self.session
+        self.bedside = Bedside(
+            self._gateway,
+            self._settings.bedside,
+            loaded.folder,
+            self._clock,
+            self._quality,
+            self._status_due.set,
+        )
+        self.recorder.taken = self.bedside.taken
+        self.drills = Drills(
+            self._settings.device_ids(),
+            self.recorder,
+            self._spool,
+            self.publisher,
+            self._clock,
+            self._status_due.set,
+        )
+        self.bedside.on_drill = self.drills.order
+        # The publisher greets first: what was alarmed at the bed goes out before the next readings.
+        self.session = PahoSession(address, self._will, Ears([self.publisher, self.bedside]))
+        self.publisher.session = self.bedside.session = self.session
         self.links = {
             device.id: LinkState(device.id, device.driver, self._clock, self._status_due.set)
             for device in self._settings.devices
@@ -149,6 +171,11 @@ class Agent:
                 _task("publisher", self.publisher.run),
                 _task("forget", self.publisher.forget),
                 _task("status", self._report),
+                _task("bedside", self.bedside.run),
+                _task("bedside rules", self.bedside.take_bundles),
+                _task("bedside command", self.bedside.run_command),
+                _task("bedside files", self.bedside.keep),
+                _task("drills", self.drills.run),
                 *self._ways_in(),
             )
         finally:
@@ -208,7 +235,11 @@ class Agent:
             settings=self._digest,
             devices=self._settings.device_ids(),
         )
-        return [Message(topic=topics.up(self._gateway, "hello"), payload=encode(hello)), self._status(online=True)]
+        return [
+            Message(topic=topics.up(self._gateway, "hello"), payload=encode(hello)),
+            self._status(online=True),
+            *self.bedside.greeting(),
+        ]
 
     def _status(self, *, online: bool, reason: str = "") -> Message:
         status = GatewayStatus(
@@ -221,6 +252,9 @@ class Agent:
             reason=reason or self._reason(),
             devices=[link.status() for link in self.links.values()],
             listeners=[reception.status() for reception in self.receptions],
+            rules=self.bedside.rules,
+            hub_silent_since=self.bedside.silent_since,
+            drill=self.drills.trace,
         )
         return Message(topic=topics.up(self._gateway, "status"), payload=encode(status), retain=True)
 
@@ -246,6 +280,7 @@ class Agent:
             reasons.append(f"clock: the hub's is {offset / 1_000:+.0f} s from ours")
         if spool.note and now - self._opened_at < SALVAGE_NOTICE_MS:
             reasons.append(spool.note)
+        reasons.append(self.bedside.reason)
         if self._settings.spool.forget_on == "puback":
             reasons.append("loss experiment: forgets on PUBACK")
         return "; ".join(reason for reason in reasons if reason)

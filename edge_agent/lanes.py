@@ -87,6 +87,10 @@ class Lanes:
         """Records the hub has not confirmed, sent or not."""
         return self._sent.count() + self._sendable.count()
 
+    def confirmed(self, seq: int) -> bool:
+        """Whether the hub has this one, of those ever committed here."""
+        return seq not in self._sendable and seq not in self._sent
+
     def span(self) -> Range:
         """The lowest and the highest seq the hub has not confirmed; (0, 0) if it has all."""
         ranges = [*self._sendable, *self._sent]

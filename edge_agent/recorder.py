@@ -44,6 +44,7 @@ class Recorder:
     ) -> None:
         self.lost: Counter[str] = Counter()  # records given up, by reason
         self.trouble = ""  # why records are not durable now; empty when they are
+        self.taken: Callable[[Draft], None] = lambda _: None  # told of each draft at once, before the disk has it
         self._spool = spool
         self._clock = clock
         self._quality = quality
@@ -79,6 +80,7 @@ class Recorder:
             self.lost["memory_full"] += 1
             self._answer(StorageError("memory is full while the disk refuses"))
         self._pending.append(draft)
+        self.taken(draft)
         self._work.set()
         if len(self._pending) >= GROUP:
             self._many.set()

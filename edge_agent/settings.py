@@ -11,6 +11,7 @@ import msgspec
 
 from chassis.mqtt import BrokerSettings
 from chassis.settings import read_text
+from edge_agent.bedside.settings import BedsideSettings
 from edge_agent.drivers import registry
 from edge_agent.drivers.driver import SerialLine
 from edge_agent.sources.listener_settings import ListenerSettings, Port
@@ -132,6 +133,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     spool: SpoolSettings = msgspec.field(default_factory=SpoolSettings)
     devices: list[DeviceSettings] = []
     listeners: Annotated[list[ListenerSettings], msgspec.Meta(description="Ways in for many devices each")] = []
+    bedside: BedsideSettings = msgspec.field(default_factory=BedsideSettings)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def __post_init__(self) -> None:

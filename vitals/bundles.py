@@ -21,7 +21,7 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The bounds that differ from the documents, from `since` on: an override ends although no hub says so."""
 
     since: Milliseconds = 0
-    bounds: dict[RuleId, float] = {}
+    bounds: dict[str, float] = {}  # by rule id, or rule id and `.extreme`
 
 
 class BedRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,6 +30,7 @@ class BedRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bed: BedName
     devices: Annotated[list[DeviceId], msgspec.Meta(min_length=1)]
     sets: Annotated[list[SetId], msgspec.Meta(min_length=1)]
+    profile: str = ""
     tags: list[str] = []
     phases: list[Phase] = []
 

@@ -1,0 +1,1 @@
+"""Bedside alarms: what a gateway does by itself while it does not hear the hub."""

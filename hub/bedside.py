@@ -1,0 +1,56 @@
+"""Bedside reports: what a gateway alarmed while it did not hear the hub becomes the hub's alarms, or late entries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from hub.journal import Write
+from hub.late import late_row
+from rules.engine import Engine
+from vitals.alarms import Alarm, AlarmEvent
+from vitals.bundles import BedsideReport
+from vitals.codec import decode, require_gateway
+from vitals.errors import WireError
+from vitals.identity import BedKey
+
+
+class Taken(NamedTuple):
+    """What a report led to: alarms to announce, and rows about those that are over, never announced."""
+
+    events: list[AlarmEvent]
+    writes: list[Write]
+
+
+def take_report(
+    engine: Engine, beds: Mapping[str, Collection[BedKey]], gateway: str, payload: bytes, now: int
+) -> Taken:
+    """Take a report in; the same report twice changes nothing. `beds` are those each gateway has a device at.
+
+    Raises WireError for one that cannot be read, or that speaks of a bed of others.
+    """
+    report = decode(payload, BedsideReport)
+    require_gateway(report.gateway, gateway)
+    own = set(beds.get(gateway, ()))
+    for alarm in [*report.standing, *(event.alarm for event in report.ended)]:
+        if alarm.subject or BedKey(alarm.ward, alarm.bed) not in own:
+            raise WireError(f"identity: no device of the gateway stands at bed {alarm.ward}/{alarm.bed}")
+    events: list[AlarmEvent] = []
+    for alarm in report.standing:
+        if _is_news(engine, alarm):
+            events += engine.adopt(alarm, now)
+    standing = {alarm.id for alarm in engine.alarms()}
+    writes = [late_row(_late(event)) for event in report.ended if event.alarm.id not in standing]
+    return Taken(events, writes)
+
+
+def _is_news(engine: Engine, alarm: Alarm) -> bool:
+    """Whether the hub does not have it. One raised while the hub was heard is the hub's own, under whatever id."""
+    here = engine.alarms(BedKey(alarm.ward, alarm.bed))
+    return not any(known.id == alarm.id or (known.rule == alarm.rule and not alarm.bedside) for known in here)
+
+
+def _late(event: AlarmEvent) -> AlarmEvent:
+    return msgspec.structs.replace(event, alarm=msgspec.structs.replace(event.alarm, late=True, bedside=True))
