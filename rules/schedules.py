@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,6 +12,8 @@ import msgspec
 from msgspec import Meta
 
 Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description='Local time in quotes: "22:00"')]
+
+_MINUTE_MS = 60_000
 
 
 class Hours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,22 +38,11 @@ class Schedule:
 
     def holds(self, now: int) -> bool:
         """Whether it is in force at `now` (UTC milliseconds), by the local clock."""
-        clock = datetime.fromtimestamp(now / 1_000, self.zone).time()
-        over_midnight = self.start > self.end
-        after, before = clock >= self.start, clock < self.end
-        inside = (after or before) if over_midnight else (after and before)
-        return inside is not self.inverted
+        return _holds(self, now // _MINUTE_MS)
 
     def next_change(self, now: int) -> int:
         """The next moment at which `holds` may change."""
-        today = datetime.fromtimestamp(now / 1_000, self.zone).date()
-        # A time that a change of the clocks skips is no moment of its day: two days ahead there is one in any case.
-        moments = (
-            _moment(datetime.combine(today + timedelta(days=days), clock, self.zone))
-            for days in range(3)
-            for clock in (self.start, self.end)
-        )
-        return min(moment for moment in moments if moment > now)
+        return _next_change(self, now // _MINUTE_MS)
 
 
 def schedule(hours: Hours, zone: str, inverted: bool = False) -> Schedule:
@@ -67,5 +59,25 @@ def is_zone(name: str) -> bool:
     return True
 
 
-def _moment(local: datetime) -> int:
-    return round(local.astimezone(UTC).timestamp() * 1_000)
+# Hours begin and end with a minute, and each bed asks again with each of its records.
+@functools.lru_cache(maxsize=4_096)
+def _holds(schedule: Schedule, minute: int) -> bool:
+    clock = datetime.fromtimestamp(minute * 60, schedule.zone).time()
+    over_midnight = schedule.start > schedule.end
+    after, before = clock >= schedule.start, clock < schedule.end
+    inside = (after or before) if over_midnight else (after and before)
+    return inside is not schedule.inverted
+
+
+@functools.lru_cache(maxsize=4_096)
+def _next_change(schedule: Schedule, minute: int) -> int:
+    today = datetime.fromtimestamp(minute * 60, schedule.zone).date()
+    moments = (
+        round(
+            datetime.combine(today + timedelta(days=days), clock, schedule.zone).replace(fold=fold).timestamp() * 1_000
+        )
+        for days in range(3)
+        for clock in (schedule.start, schedule.end)
+        for fold in (0, 1)  # where the clocks are set back, an hour comes twice
+    )
+    return min(moment for moment in moments if moment > minute * _MINUTE_MS)
