@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from rules.book import Book
 from rules.documents import RuleSet
 from rules.engine import Bed, Engine
 from rules.episodes import Episodes, Ledger
@@ -44,13 +45,17 @@ def replay(
     until: int | None = None,
     deeds: Iterable[tuple[int, Deed]] = (),
     attended: bool = False,
+    book: Book | None = None,
 ) -> Episodes:
     """The alarms that the rules make of `records` at `bed`: each (source, record, when it was judged), in that order.
 
     Time begins at `start` (with the first record) and ends before `until` (with the last). `deeds` are (when, deed) in
     the order of time. `attended`: somebody resets each latched alarm at once, so that every new one is counted.
+    `book`: what the bed is judged by, limits people have set included; instead of `sets`.
     """
     play = _Play(Engine(sets, [bed]), attended)
+    if book is not None:
+        play.engine.rebook(bed.key, book, 0)
     if start is not None:
         play.tell(play.engine.advance(start), start)
     end = _NEVER if until is None else until
