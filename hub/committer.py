@@ -31,6 +31,7 @@ class Committer:
         self._on_commit = on_commit
         self._keep_after = keep_after
         self._wake = asyncio.Event()
+        self.refused = False  # the disk takes nothing now
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
     def wake(self) -> None:
@@ -64,17 +65,17 @@ class Committer:
     async def _commit(self, batch: Batch) -> list[int]:
         loop = asyncio.get_running_loop()
         waits = backoff(0.2, 5.0)
-        refused = False
         while True:
             try:
                 ids = await loop.run_in_executor(self._thread, self._journal.commit, batch, self._keep_after())
             except StorageError as error:
-                if not refused:
+                if not self.refused:
                     log.error("%s; no receipts until it works again, gateways keep their records", error)
-                refused = True
+                self.refused = True
                 await asyncio.sleep(next(waits))
                 continue
-            if refused:
+            if self.refused:
+                self.refused = False
                 log.warning("the journal commits again")
             return ids
 

@@ -12,19 +12,27 @@ from pathlib import Path
 from chassis.clock import Clock, DisciplinedClock, SystemClock
 from chassis.session import Session, Will
 from chassis.tasks import run_until, supervise
+from hub.admissions import Admissions
 from hub.alarms.acts import alarm_acts
 from hub.alarms.announcer import Announcer
 from hub.alarms.desk import REMEMBERED, Desk
+from hub.bedside import take_report
+from hub.books import Books
+from hub.bundles import Bundles
 from hub.committer import Committer
 from hub.deeds import past_answers
+from hub.drills import Drills
+from hub.faults import Faults
 from hub.ingest.intake import Intake
 from hub.ingest.receipts import COALESCE_S, Receipts
 from hub.journal import Batch, Journal, StateRow, Write
 from hub.late import Found, Gaps
+from hub.limits import Limits
 from hub.live import LivePicture
 from hub.lookback import Lookback
+from hub.pagers.watch import PagerWatch
 from hub.registry import Registry
-from hub.rulebook import read_rule_sets
+from hub.rulebook import Rulebook
 from hub.settings import HubSettings
 from hub.telling import Telling
 from hub.tickets.desk import ticket_acts
@@ -37,9 +45,10 @@ from rules.replay import replay
 from rules.watch import Watch
 from vitals import topics
 from vitals.alarms import AlarmEvent
-from vitals.codec import encode
+from vitals.codec import decode, encode
 from vitals.errors import WireError
 from vitals.identity import BedKey
+from vitals.pages import PagersStatus
 from vitals.readings import Record
 from vitals.sessions import Heartbeat, HubStatus
 
@@ -60,11 +69,29 @@ class Hub:
         now = self._started = self._clock.now()
         self.registry = Registry(settings)
         self.journal = Journal(folder / settings.journal.path)
-        self._sets = read_rule_sets(settings.rules, folder)
-        self.engine = Engine(self._sets, self.registry.beds())
+        self.admissions = Admissions(self.journal)
+        rulebook = Rulebook(settings, folder)
+        self.limits = Limits(rulebook, self.admissions.patient)
+        self.limits.load(self.journal.read)
+        self.engine = Engine(rulebook.profiles.rule_sets(rulebook.profiles.default), self.registry.beds())
+        self.bundles = Bundles(
+            (folder / settings.journal.path).parent,
+            settings.hub,
+            self.registry.gateways,
+            lambda bed, now: self.limits.chain.in_force(bed, self.admissions.patient(bed), now),
+            round(HEARTBEAT_S * 1_000),
+        )
+        self.books = Books(self.limits, self.engine, self.bundles, now)
         self.engine.restore([SavedAlarm(*row) for row in self.journal.alarm_states()], now)
+        self.round = WardRound(self.engine, self.journal, self.registry, self.admissions, self.books, now)
         self.picture = LivePicture(self.registry, settings.hub)
-        self.watch = Watch(settings.hub, self.registry.beds_of_gateways(), now)
+        self._beds_of = self.registry.beds_of_gateways()
+        self.watch = Watch(settings.hub, self._beds_of, now)
+        self.paging = PagerWatch(settings.hub, expected=settings.pagers.file is not None, now=now)
+        self.drills = Drills(self.registry, settings.hub, settings.drill.every, self.journal, now)
+        self.faults = Faults(
+            self.engine, settings.hub, self.registry.gateways, self.watch, self.paging, self.drills, now
+        )
         self.workshop = Workshop(self.registry, self.journal, now)
         self.gaps = Gaps()
         self.gaps.restore(self.journal, now)
@@ -78,6 +105,7 @@ class Hub:
                 topics.ALL_COMMANDS,
                 topics.ALL_ALARMS,
                 topics.equipment_alarm(settings.hub, "+/+", "+"),
+                topics.pagers_status(settings.hub),
             ),
             on_message=self._receive,
             on_connect=self._connected,
@@ -85,8 +113,8 @@ class Hub:
         )
         self.receipts = Receipts(self.journal, self.session.publish, settings.credit)
         self.words = Words(self.registry, self.receipts, self.picture, self.watch, self.workshop)
-        self.round = WardRound(self.engine, self.journal, self.registry)
-        acts = alarm_acts(self.engine) | self.round.acts() | ticket_acts(self.workshop)
+        acts = alarm_acts(self.engine, self.registry.bed_titles) | self.round.acts() | self.books.acts()
+        acts |= self.drills.acts() | ticket_acts(self.workshop)
         self.desk = Desk(acts, past_answers(self.journal, REMEMBERED))
         self.announcer = Announcer(self.session, settings.hub)
         self.telling = Telling(self.session, self.announcer, self.journal.outbox(), self.desk.committed)
@@ -150,7 +178,10 @@ class Hub:
                 self._records(gateway, channel, topic, payload, retained, now)
                 return
             try:
-                self.words.take(gateway, channel, payload, retained, now)
+                if channel == "bedside":
+                    self._bedside(gateway, payload, retained, now)
+                else:
+                    self.words.take(gateway, channel, payload, retained, now)
             except WireError as error:
                 self._refuse(topic, gateway, error.reason, payload, now)
             return
@@ -162,6 +193,8 @@ class Hub:
                 self._retained_alarm(topic, bed, rule, payload, retained)
             case ["hub", _, "alarm", kind, name, rule]:
                 self._retained_equipment_alarm(topic, f"{kind}/{name}", rule, payload, retained)
+            case ["hub", _, "pagers"]:
+                self._paging_said(topic, payload, now)
             case ["ward", *_]:
                 pass  # an alarm of another hub's ward
             case _:
@@ -179,6 +212,20 @@ class Hub:
         if epoch:
             self.receipts.owe(gateway, epoch)
         self.committer.wake()
+
+    def _bedside(self, gateway: str, payload: bytes, retained: bool, now: int) -> None:
+        if retained:  # what stood once at the bed; the gateway says it again when it connects
+            return
+        self.watch.heard(gateway, now)
+        taken = take_report(self.engine, self._beds_of, gateway, payload, now)
+        self._keep(*taken.writes)
+        self._announce(taken.events)
+
+    def _paging_said(self, topic: str, payload: bytes, now: int) -> None:
+        try:
+            self.paging.take(decode(payload, PagersStatus), now)
+        except WireError as error:
+            self._refuse(topic, "", error.reason, payload, now)
 
     def _refuse(self, topic: str, gateway: str, reason: str, payload: bytes, now: int) -> None:
         self.intake.refuse(topic, gateway, reason, payload, now)
@@ -212,6 +259,9 @@ class Hub:
     # Alarms, commits, receipts and answers out.
 
     def _announce(self, events: Iterable[AlarmEvent]) -> None:
+        events = list(events)
+        for event in events:
+            self.drills.saw(event)
         self.intake.pending.events += self.telling.announce(events)
         self.committer.wake()
 
@@ -232,6 +282,7 @@ class Hub:
     def _connected(self) -> None:
         self._say_status(online=True)
         self.announcer.repeat(self.engine.alarms())
+        self.bundles.repeat(self._retain)
 
     def _say_status(self, *, online: bool) -> None:
         status = HubStatus(
@@ -247,19 +298,34 @@ class Hub:
     # What happens by itself.
 
     async def _advance(self) -> None:
+        self._announce(self.faults.forgotten(self._clock.now()))
         while True:
             now = self._clock.now()
-            events = self.engine.advance(now)
+            connected = self.session.connected
+            # Faults come first: what a dead gateway explains must not be raised thirty times beside it.
+            events = self.faults.advance(
+                now, connected=connected, refusing=self.committer.refused, trouble=self.books.trouble
+            )
+            due = self.books.advance(now)
+            events += due.events
+            events += self.engine.advance(now)
+            self.workshop.advance(now, connected=connected)
+            if due.writes:
+                self._keep(*due.writes)
             if events:
                 self._announce(events)
-            self.workshop.advance(now, connected=self.session.connected)
-            if self.workshop.waiting:
+            elif self.workshop.waiting:
                 self.committer.wake()
+            self.bundles.publish_if_changed(now, self._retain)
             await asyncio.sleep(ADVANCE_S)
+
+    def _retain(self, topic: str, payload: bytes) -> None:
+        self.session.publish(topic, payload, retain=True)
 
     def _judge_again(self, bed: BedKey, records: Iterable[tuple[str, Record, int]], until: int) -> Episodes:
         """In the thread that looks back: what the rules of now say of readings of then."""
-        return replay(self._sets, self.registry.bed(bed), records, until=until, attended=True)
+        book = self.limits.book(bed, until)
+        return replay((), self.registry.bed(bed), records, until=until, attended=True, book=book)
 
     def _found(self, found: Found) -> None:
         summary = found.summary
