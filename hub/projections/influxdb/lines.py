@@ -1,7 +1,8 @@
-"""Line protocol: one journal entry in, one line out. Fast, deterministic, the same for the same entry for ever.
+"""Line protocol: one journal entry in, its lines out. Fast, deterministic, the same for the same entry for ever.
 
 Schema, in docs/how-to/influxdb.md: measurement `vitals` with tags bed, device, gateway, ward and one float field per
-parameter; measurement `alarm` with tags bed, kind, rule, ward and one point per transition.
+parameter; measurement `alarm` with tags bed, kind, rule, ward and one point per transition; measurement `alarm_burden`
+with the same tags and one point per alarm.
 """
 
 from __future__ import annotations
@@ -10,23 +11,30 @@ from functools import lru_cache
 
 from hub.history import StoredRecord
 from hub.projections.sink import Entry
-from vitals.alarms import AlarmEvent
+from rules.burden import SHORT_MS
+from vitals.alarms import Alarm, AlarmEvent
 
 VITALS = "vitals"
 ALARM = "alarm"
+BURDEN = "alarm_burden"
 VITALS_TAGS = ("bed", "device", "gateway", "ward")
 ALARM_TAGS = ("bed", "kind", "rule", "ward")
 NOWHERE = "-"  # tag value of a device that stands at no bed: an empty tag cannot be written
 
 _EPOCH_STRIDE = 100_003  # a prime, so that a new spool that starts at seq 1 again lands elsewhere in the millisecond
 _OVER = frozenset({"cleared", "reset"})
+_ENDED = frozenset({"latched", "cleared"})  # the condition is over; a latched alarm still waits for somebody to look
+_SEEN = frozenset({"acknowledged", "reset"})
 _TAG = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ ", "\n": "\\ ", "\\": "/"})
 _TEXT = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": " "})
 
 
 def line(entry: Entry) -> str:
-    """The line of an entry. Raises msgspec.MsgspecError when its body cannot be read."""
-    return record_line(entry) if isinstance(entry, StoredRecord) else event_line(entry.event)
+    """The line or lines of an entry. Raises msgspec.MsgspecError when its body cannot be read."""
+    if isinstance(entry, StoredRecord):
+        return record_line(entry)
+    event = entry.event
+    return event_line(event) if event.alarm.test else f"{event_line(event)}\n{burden_line(event)}"
 
 
 def record_line(record: StoredRecord) -> str:
@@ -59,8 +67,28 @@ def event_line(event: AlarmEvent) -> str:
     for name, value in (("value", alarm.value), ("limit_value", alarm.limit)):
         if value is not None:
             parts.append(f"{name}={float(value)!r}")
-    tags = f"bed={_tag(alarm.bed)},kind={alarm.kind},rule={_tag(alarm.rule)},ward={_tag(alarm.ward)}"
-    return f"{ALARM},{tags} {','.join(parts)} {event.time * 1_000_000 + alarm.rev % 1_000_000}"
+    return f"{ALARM},{_alarm_tags(alarm)} {','.join(parts)} {event.time * 1_000_000 + alarm.rev % 1_000_000}"
+
+
+def burden_line(event: AlarmEvent) -> str:
+    """The point of the alarm in `alarm_burden`, at the moment it was raised, with what this transition tells of it.
+
+    Each transition writes into the same point, so writing all of them again, in their order, changes nothing.
+    """
+    alarm = event.alarm
+    parts = [f'alarms=1i,priority="{alarm.priority}"']
+    if alarm.late:
+        parts.append("late=1i")
+    if event.change in _SEEN and event.by:
+        parts.append("acknowledged=1i")
+    if event.change in _ENDED:
+        duration = event.time - alarm.raised
+        parts.append(f"duration_s={duration / 1_000!r},short={int(duration < SHORT_MS)}i")
+    return f"{BURDEN},{_alarm_tags(alarm)} {','.join(parts)} {alarm.raised * 1_000_000}"
+
+
+def _alarm_tags(alarm: Alarm) -> str:
+    return f"bed={_tag(alarm.bed)},kind={alarm.kind},rule={_tag(alarm.rule)},ward={_tag(alarm.ward)}"
 
 
 def _record_time(record: StoredRecord) -> int:

@@ -49,7 +49,7 @@ class InfluxSink:
         self._writer = self._client.write_api(write_options=SYNCHRONOUS)
 
     def write(self, entries: Sequence[Entry]) -> None:
-        """Write one line per entry in one request."""
+        """Write the lines of all entries in one request."""
         try:
             body = "\n".join([line(entry) for entry in entries]).encode()
         except (msgspec.MsgspecError, UnicodeEncodeError) as error:

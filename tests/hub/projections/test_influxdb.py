@@ -94,6 +94,19 @@ def test_alarm_transitions_are_projected_with_their_words(ward, settings_for, pr
     ]
 
 
+def test_an_alarm_is_one_point_of_the_burden(ward, settings_for, project, influx_server, new_database):
+    database = new_database()
+    ward.add_event("raised", 1)
+    ward.add_event("cleared", 2)
+    project(settings_for(influx_server.url, database))
+    wait_for(lambda: influx_server.count(database, "short", "alarm_burden") == 1, "the end of the alarm")
+    (series,) = influx_server.query(
+        'SELECT sum("alarms"), last("duration_s") FROM "alarm_burden" GROUP BY "bed", "rule"', database
+    )
+    assert series["tags"] == {"bed": "7", "rule": "hr-high"}
+    assert series["values"][0][1:] == [1, 0.002]
+
+
 def test_rebuilding_from_the_start_adds_nothing(ward, settings_for, project, influx_server, new_database, tmp_path):
     ward.add(700)
     ward.add_event("raised", 1)

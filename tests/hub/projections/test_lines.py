@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from hub.history import RecordBody, StoredRecord
-from hub.projections.influxdb.lines import ALARM_TAGS, VITALS_TAGS, line, record_line
+from hub.projections.influxdb.lines import ALARM_TAGS, VITALS_TAGS, burden_line, line, record_line
 from hub.projections.influxdb.sink import judge
-from hub.projections.sink import PoisonError
+from hub.projections.sink import PoisonError, StoredEvent
+from vitals.alarms import Alarm, AlarmEvent, alarm_id
 from vitals.errors import LinkError, UsageError
 from vitals.parameters import PARAMETERS
 
@@ -81,3 +82,55 @@ def test_every_answer_says_who_must_act(status, body, kind):
 def test_the_number_of_refused_lines_is_understood():
     error = judge(400, '{"error":"partial write: points beyond retention policy dropped=17"}', "InfluxDB", "vitals")
     assert error.dropped == 17
+
+
+def transition(change, after_s=0, *, by="", rev=1, **fields):
+    raised = 1_763_682_504_123
+    alarm = Alarm(
+        id=alarm_id("spo2-low", "icu", "7", raised),
+        rule="spo2-low",
+        ward="icu",
+        bed="7",
+        kind="physiological",
+        priority="high",
+        state="active",
+        rev=rev,
+        message="SpO2 low",
+        onset=raised,
+        raised=raised,
+        changed=raised,
+        **fields,
+    )
+    return AlarmEvent(change=change, time=raised + after_s * 1_000, alarm=alarm, by=by)
+
+
+SERIES = "alarm_burden,bed=7,kind=physiological,rule=spo2-low,ward=icu"
+RAISED = "1763682504123000000"
+
+
+@pytest.mark.parametrize(
+    ("event", "fields"),
+    [
+        (transition("raised"), 'alarms=1i,priority="high"'),
+        (transition("acknowledged", 5, by="nurse-1"), 'alarms=1i,priority="high",acknowledged=1i'),
+        (transition("cleared", 14), 'alarms=1i,priority="high",duration_s=14.0,short=1i'),
+        (transition("latched", 15), 'alarms=1i,priority="high",duration_s=15.0,short=0i'),
+        (transition("reset", 90, by="nurse-1"), 'alarms=1i,priority="high",acknowledged=1i'),
+        (transition("raised", late=True), 'alarms=1i,priority="high",late=1i'),
+    ],
+)
+def test_every_transition_of_an_alarm_writes_into_its_one_point(event, fields):
+    assert burden_line(event) == f"{SERIES} {fields} {RAISED}"
+
+
+def test_a_transition_is_its_own_point_and_a_part_of_its_alarm():
+    lines = line(StoredEvent(1, transition("raised"))).split("\n")
+    assert [written.split(",")[0] for written in lines] == ["alarm", "alarm_burden"]
+
+
+def test_a_test_is_no_burden():
+    assert "alarm_burden" not in line(StoredEvent(1, transition("raised", test=True)))
+
+
+def test_no_name_is_both_a_tag_and_a_field_of_the_burden():
+    assert not {"alarms", "priority", "late", "acknowledged", "duration_s", "short"} & set(ALARM_TAGS)
