@@ -46,6 +46,7 @@ class PagerService:
         self._journal = folder / settings.journal.path
         self._store = PageStore(folder / settings.pagers.path)
         self._started = self._clock.now()
+        self._store.name((recipient.id, recipient.title) for recipient in plan.recipients.values())
         saved = self._store.load()
         self._bookmark = self._saved_bookmark = saved.bookmark
         self._paging = Paging(plan)

@@ -52,6 +52,7 @@ CREATE INDEX IF NOT EXISTS delivery_time ON delivery (time);
 CREATE TABLE IF NOT EXISTS fault (
     recipient TEXT PRIMARY KEY, reason TEXT NOT NULL, since INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS recipient (id TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS link (     -- the key itself is only in the page; this is its SHA-256
     hash BLOB PRIMARY KEY, delivery TEXT NOT NULL, expires INTEGER NOT NULL, used INTEGER
 ) WITHOUT ROWID;
@@ -91,6 +92,17 @@ class PageStore:
             raise StorageError(f"cannot use the pages in {path}: {error}; move the file aside") from error
         if found != str(FORMAT):
             raise StorageError(f"{path} has format {found}, this version reads {FORMAT}")
+
+    def name(self, recipients: Iterable[tuple[str, str]]) -> None:
+        """What the recipients are called, (id, name) each; those of old pages stay known."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR REPLACE INTO recipient VALUES (?, ?)", recipients)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise StorageError(f"cannot write the pages to {self._path}: {error}") from error
 
     def load(self) -> Saved:
         """Everything that is not over."""

@@ -59,7 +59,7 @@ def _part(name: str) -> Part:
 
         return run_console
     if name == "pagers":
-        from hub.pagers import run_pagers
+        from hub.pagers.run import run_pagers
 
         return run_pagers
     if name == "projections":
