@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rules.beds import Answer, BedState, Verdict
 from rules.cases import ALWAYS
@@ -28,11 +28,11 @@ class Book:
         self.read = frozenset(self.readers_of)
         self.conditions = tuple(rule.id for rule in rules if not rule.limit_of and rule.id != RULE_FAILED)
         self.flag_rules = tuple(id_ for id_ in self.conditions if self.rules[id_].flags)
-        self.timed = tuple(id_ for id_ in self.conditions if self.rules[id_].timed)
+        self.timed = frozenset(rule.id for rule in rules if rule.timed)
 
-    def in_order(self, ids: Iterable[str]) -> list[str]:
+    def in_order(self, ids: Collection[str]) -> list[str]:
         """The rules of these ids as they stand in the documents, which is the order of judgement."""
-        return sorted(ids, key=self._order.__getitem__)
+        return sorted(ids, key=self._order.__getitem__) if len(ids) > 1 else list(ids)
 
 
 def compile_book(rules: Sequence[Rule]) -> Book:

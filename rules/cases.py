@@ -12,9 +12,8 @@ from rules.machine import BY_ITSELF, CALLS, ENDINGS, PUBLIC, SILENCED, Cause, St
 from vitals.alarms import PRIORITY_RANK, Alarm, AlarmEvent, Priority, alarm_id
 from vitals.drills import DRILL
 
-_CONDITION = {Answer.HOLDS: True, Answer.BETWEEN: True, Answer.GONE: False, Answer.UNKNOWN: None}
-_RISING = frozenset({State.INACTIVE, State.PENDING, State.LATCHED})
-_STANDING = frozenset({State.ACTIVE, *SILENCED})
+_RISING = (State.INACTIVE, State.PENDING, State.LATCHED)
+_STANDING = (State.ACTIVE, *SILENCED)
 ALWAYS = 2**62  # the gap of a rule whose truth does not grow old
 
 
@@ -61,18 +60,23 @@ class Case:
 
     def cause(self, verdict: Verdict, paused: bool, now: int) -> Cause | None:
         """What `verdict` means to this case now, in a bed whose alarms may be paused."""
-        self.condition = _CONDITION[verdict.answer]
-        found = self._ended(now) or self._rises(verdict, now) or self._cause(verdict, now)
-        if verdict.answer is not Answer.UNKNOWN:
+        unknown = verdict.answer is Answer.UNKNOWN
+        self.condition = None if unknown else verdict.answer is not Answer.GONE
+        found: Cause | None = None
+        if self.state in SILENCED:
+            found = self._ended(now)
+        if found is None and (self.rule.extreme is not None or self.rule.priority != self.priority):
+            found = self._rises(verdict, now)
+        if found is None:
+            found = self._cause(verdict, now)
+        if not unknown:
             self.known = verdict.seen
         return Cause.WITHHELD if paused and found in CALLS else found
 
     def _ended(self, now: int) -> Cause | None:
         """An acknowledgement or pause is over. One of a condition just gone waits for what the off-delay says."""
-        if self.state not in SILENCED or self.condition is False:
-            return None
         assert self.alarm is not None
-        if self.alarm.until is None or now < self.alarm.until:
+        if self.condition is False or self.alarm.until is None or now < self.alarm.until:
             return None
         return Cause.EXPIRED if self.state is State.ACKNOWLEDGED else Cause.PAUSE_ENDED
 
@@ -138,18 +142,19 @@ class Case:
 
     def due(self, now: int) -> int | None:
         """When it must be judged again though no record comes; None if it need not."""
-        moments: list[int] = []
         rule = self.rule
+        due = ALWAYS
         if self.since is not None:
-            end = self.since + (rule.onset_delay if self.state in _RISING else rule.off_delay)
-            moments.append(end if end > now else max(now, self.known + rule.gap) + 1)
-        elif self.condition is not None and rule.gap < ALWAYS:
-            moments.append(max(now, self.known + rule.gap) + 1)  # then nothing is known of it any more
+            due = self.since + (rule.onset_delay if self.state in _RISING else rule.off_delay)
+        if due <= now or (self.since is None and self.condition is not None):
+            stale = self.known + rule.gap + 1  # then nothing is known of it any more
+            due = stale if stale > now else now + 1
         if self.risen is not None and rule.extreme is not None:
-            moments.append(self.risen + rule.extreme.onset_delay)
+            end = self.risen + rule.extreme.onset_delay
+            due = end if now < end < due else due
         if self.state in SILENCED and self.alarm is not None and self.alarm.until is not None:
-            moments.append(self.alarm.until)
-        return min((moment for moment in moments if moment > now), default=None)
+            due = self.alarm.until if now < self.alarm.until < due else due
+        return due if due < ALWAYS else None
 
     def apply(
         self, cause: Cause, bed: BedState, verdict: Verdict | None, now: int, deed: Deed = NOBODY

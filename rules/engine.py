@@ -339,7 +339,7 @@ class Engine:
         self._started = True
         for at in self._beds.values():
             at.start = at.now = now
-            for rule in at.book.timed:
+            for rule in at.book.in_order(at.book.timed):
                 self._judging.arm(at, rule, now)
 
     def _bed(self, key: BedKey) -> BedState:
@@ -417,7 +417,7 @@ class Engine:
                     source.since = source.since if hidden else now
             if not changed:
                 continue
-            for rule in at.book.timed:
+            for rule in at.book.in_order(at.book.timed):
                 self._explain(at, rule, now, events)
                 self._judging.arm(at, rule, now)
 

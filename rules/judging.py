@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from rules.beds import Answer, BedState, Verdict
 from rules.cases import NOBODY, Case, Deed
-from rules.compiled import Rule
 from rules.documents import RULE_FAILED
 from rules.machine import Cause, State
 from rules.pauses import PAUSE_ROW
@@ -50,11 +49,11 @@ class Judging:
         events: list[AlarmEvent] = []
         for rule in book.in_order(ids):
             self.judge(bed, rule, time, now, events)
-            if new or rule in bed.cases or rule in bed.watched:
+            if new or rule in bed.cases or rule in bed.watched or book.rules[rule].holds:
                 self.arm(bed, rule, now)
         return events
 
-    def judge_all(self, bed: BedState, rules: Iterable[str], time: int, now: int, events: list[AlarmEvent]) -> None:
+    def judge_all(self, bed: BedState, rules: Collection[str], time: int, now: int, events: list[AlarmEvent]) -> None:
         """Judge these rules, in the order of the book."""
         for rule in bed.book.in_order(rules):
             self.judge(bed, rule, time, now, events)
@@ -153,7 +152,7 @@ class Judging:
 
     def wake(self, bed: BedState, rule: str, due: int, now: int, events: list[AlarmEvent]) -> None:
         """Judge a rule at its planned moment."""
-        moments = [moment for moment in moments_of(bed.book.rules[rule], bed) if moment <= now]
+        moments = [moment for moment in bed.book.rules[rule].moments(bed) if moment <= now]
         onset = min(moments) if moments and due not in moments else due
         self.judge(bed, rule, onset, now, events)
         self.arm(bed, rule, now)
@@ -162,9 +161,8 @@ class Judging:
         """Plan the next judgement that needs no record: a delay's end, an absence or silence coming of age."""
         case = bed.cases.get(rule)
         due = case.due(now) if case is not None else None
-        ready = bed.book.rules[rule]
-        if ready.timed and rule not in bed.off:
-            moments = moments_of(ready, bed)
+        if rule in bed.book.timed and rule not in bed.off:
+            moments = bed.book.rules[rule].moments(bed)
             if any(moment <= now for moment in moments):
                 bed.watched.add(rule)
             else:
@@ -189,15 +187,3 @@ def new_case(bed: BedState, rule: str, onset: int) -> Case:
     if told is not None and told.message:
         case.message = told.message
     return case
-
-
-def moments_of(rule: Rule, bed: BedState) -> list[int]:
-    """When each absence and silence of the rule comes of age if nothing more is heard."""
-    moments: list[int] = []
-    for parameter, duration in rule.absences:
-        seen = [source.seen[parameter] for source in bed.sources.values() if parameter in source.seen]
-        if seen:
-            moments.append(max(seen) + duration)
-    for duration in rule.silences:
-        moments += [bed.last_heard(source) + duration for source in bed.sources.values() if not source.hidden]
-    return moments

@@ -145,8 +145,9 @@ PUBLIC: dict[State, AlarmState] = {
     State.ALARMS_PAUSED: "alarms_paused",
     State.LATCHED: "latched",
 }
-ANNOUNCED = frozenset(PUBLIC) - {State.PENDING}
-SILENCED = frozenset({State.ACKNOWLEDGED, State.AUDIO_PAUSED, State.ALARMS_PAUSED})
+# Tuples: they are asked for each record of a bed with an alarm, and the hash of an enum member is slow.
+ANNOUNCED = (State.ACTIVE, State.ACKNOWLEDGED, State.AUDIO_PAUSED, State.ALARMS_PAUSED, State.LATCHED)
+SILENCED = (State.ACKNOWLEDGED, State.AUDIO_PAUSED, State.ALARMS_PAUSED)
 """States in which an alarm calls nobody though it is not over; each ends by itself at the alarm's `until`."""
 CALLS = frozenset({Cause.HELD, Cause.ROSE, Cause.AGAIN, Cause.ADOPTED, Cause.EXPIRED, Cause.PAUSE_ENDED})
 """Causes that make an alarm call, so that a pause of its bed withholds them."""
