@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": "say what stands at the serial ports and what this machine lacks as a gateway",
     "rules": "check and test rule documents",
     "grafana": "build, check or push the dashboards",
+    "tickets": "the work on devices and gateways: list, show, open, assign, note, close, export",
     "topics": "watch the topics of a broker",
     "enrol": "give gateways, hubs, displays and pagers their logins for the broker",
     "compose": "make the secrets of the services of docker-compose.yml, as its first service does",

@@ -25,7 +25,7 @@ from hub.console.console import Console
 from hub.console.feed import Feed
 from hub.console.guard import Guard, names_of
 from hub.console.openapi import describe
-from hub.console.routes import alarms, beds, board, machines, stream
+from hub.console.routes import alarms, beds, board, devices, machines, stream, tickets
 from hub.console.routes.burden import router as burden
 from hub.console.server import WebServer, listen
 from hub.console.streams import Beat, Streams, Whole
@@ -154,7 +154,7 @@ def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
     """The web application around `console`."""
     app = FastAPI(title="Wardline", version=console.version, docs_url=None, redoc_url=None)
     app.state.console = console
-    for part in (machines, beds, alarms, stream, board):
+    for part in (machines, beds, alarms, devices, tickets, stream, board):
         app.include_router(part.router)
     app.include_router(burden)
     describe(app)

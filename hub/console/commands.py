@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable
+from typing import TypeAlias
 
 from vitals import topics
 from vitals.codec import encode
-from vitals.commands import Action, Command, Result
+from vitals.commands import (
+    Action,
+    Admit,
+    BedCommand,
+    ClearLimit,
+    Command,
+    Discharge,
+    Drill,
+    Observe,
+    Result,
+    SetLimit,
+    SetProfile,
+    TicketCommand,
+)
 from vitals.errors import LinkError
 
 ANSWER_TIMEOUT_S = 3.0  # the hub answers after its commit, within 100 ms when all is well
+
+
+Order: TypeAlias = (
+    Command | BedCommand | SetLimit | ClearLimit | SetProfile | Admit | Discharge | Observe | Drill | TicketCommand
+)
+"""What may be sent; the answer repeats its `request`."""
 
 
 class Commands:
@@ -28,10 +47,9 @@ class Commands:
         if future is not None and not future.done():
             future.set_result(result)
 
-    async def ask(self, action: Action, alarm: str, by: str, reason: str) -> Result:
+    async def send(self, action: Action, command: Order) -> Result:
         """Send one command and wait. Raises LinkError without a broker, TimeoutError without an answer."""
-        request = uuid.uuid4().hex
-        command = Command(request=request, alarm=alarm, by=by, reason=reason)
+        request = command.request
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._asked[request] = answer
         try:

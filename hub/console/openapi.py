@@ -9,6 +9,13 @@ from fastapi.openapi.utils import get_openapi
 
 from hub.console.answers import schemas
 from hub.console.export import ReadingView
+from hub.console.ticket_views import (
+    EquipmentView,
+    StretchView,
+    TicketCommandView,
+    TicketHistoryView,
+    TicketView,
+)
 from hub.console.views import (
     AlarmEventView,
     AlarmView,
@@ -27,11 +34,16 @@ _VIEWS = (
     AlarmView,
     BedView,
     CommandView,
+    EquipmentView,
     ErrorView,
     GatewayView,
     HealthView,
     QuarantineView,
     ReadingView,
+    StretchView,
+    TicketCommandView,
+    TicketHistoryView,
+    TicketView,
 )
 _NOTICE = (
     "Live values, history and alarms of the wards of one hub. Wardline is a secondary notification system: "

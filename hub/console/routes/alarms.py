@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -9,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hub.console.answers import Answer, Refusal, reference, says
 from hub.console.console import Console, Here
+from hub.console.orders import carry_out, signed
 from hub.console.printable import printable
 from hub.console.times import parse_time
 from hub.console.views import AlarmEventView, AlarmView, CommandView, alarm_view, event_view
-from vitals.commands import Action
-from vitals.errors import LinkError
+from vitals.commands import Action, Command
 
 END_OF_TIME = 2**62
 
@@ -77,19 +78,11 @@ async def reset(here: Here, alarm: str, deed: Deed) -> Response:
 
 
 async def _ask(here: Console, action: Action, number: str, deed: Deed) -> Response:
-    by = printable(deed.by)
-    if not by:
-        raise Refusal(422, "`by` must name who does this: a name or initials")
+    by = signed(deed.by)
     if here.wards.alarm(number) is None:
         raise Refusal(404, f"there is no alarm {number[:40]!r}; it may have ended meanwhile")
-    try:
-        result = await here.commands.ask(action, number, by, printable(deed.reason))
-    except LinkError as error:
-        raise Refusal(503, f"{error}; nothing was changed, try again") from error
-    except TimeoutError as error:
-        raise Refusal(504, "the hub did not answer within 3 s; look at the bed and try again") from error
-    if not result.done:
-        raise Refusal(409, printable(result.reason) or "the hub refused without a reason")
+    command = Command(request=uuid.uuid4().hex, alarm=number, by=by, reason=printable(deed.reason))
+    result = await carry_out(here.commands, action, command, look_at="bed")
     return Answer(CommandView(alarm=number, state=result.state, time=result.time))
 
 
