@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta
 
+from rules.bounds import bounds_of
+from rules.bounds import problems as impossible
 from rules.documents import RuleSet
-from rules.engine import Bed, Engine
 from rules.expressions import unknown_name
-from rules.library import read_set
-from rules.machine import Refused
-from vitals.alarms import AlarmEvent, Change
+from vitals.alarms import Change, Priority
 from vitals.document import convert
 from vitals.durations import Duration
+from vitals.entries import read_entry
 from vitals.errors import DocumentError, Problem
-from vitals.identity import BedKey, DeviceId, RuleId
+from vitals.identity import DeviceId, RuleId
 from vitals.parameters import PARAMETERS
-from vitals.readings import Record
 from vitals.vocabulary import DEVICE_STATES, MISSING_REASONS
 from vitals.yamldoc import Path, load
 
 TICK_MS = 250  # as often as the hub lets time pass
-START_MS = 1_700_000_000_000
 LONGEST = Duration.parse("24h")
-_BED = BedKey("scenario", "1")
-_GATEWAY = "scenario"
+_MOMENT = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$"
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,19 +40,40 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a person does, by the rule whose alarm it is about."""
+    """What a person does, or what happens to a gateway."""
 
     at: Duration
-    acknowledge: RuleId | None = None
-    reset: RuleId | None = None
+    acknowledge: Annotated[RuleId | None, Meta(description="The alarm of this rule")] = None
+    reset: Annotated[RuleId | None, Meta(description="The alarm of this rule")] = None
+    pause_audio: Annotated[Duration | None, Meta(description="All alarms calling now, for so long")] = None
+    pause_alarms: Annotated[Duration | None, Meta(description="All alarms of the bed, for so long")] = None
+    resume_alarms: Annotated[Literal[True] | None, Meta(description="End that pause")] = None
+    set_limit: Annotated[dict[str, float] | None, Meta(description="Limit (or limit.extreme) to another bound")] = None
+    for_: Annotated[Duration | None, Meta(description="How long that limit stands; default: for good")] = msgspec.field(
+        default=None, name="for"
+    )
+    clear_limit: Annotated[str | None, Meta(description="The bound of the profile is in force again")] = None
+    enter: Annotated[dict[str, float | str | None] | None, Meta(description="Staff entries; null takes one back")] = (
+        None
+    )
+    gateway: Annotated[Literal["down", "up"] | None, Meta(description="The hub loses or finds the gateway")] = None
 
     def __post_init__(self) -> None:
-        if (self.acknowledge is None) == (self.reset is None):
-            raise ValueError("give either acknowledge or reset")
+        if len(self.deeds()) != 1:
+            raise ValueError(f"give exactly one of {', '.join(DEEDS)}")
+        if self.for_ is not None and self.set_limit is None:
+            raise ValueError("for belongs to set_limit")
+
+    def deeds(self) -> list[str]:
+        """What is done, by name."""
+        return [deed for deed in DEEDS if getattr(self, deed) is not None]
+
+
+DEEDS = tuple(name for name in Action.__struct_fields__ if name not in ("at", "for_"))
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One transition that must be announced, at its moment."""
+    """One transition that must be announced, or one page that must be sent, at its moment."""
 
     at: Duration
     raised: RuleId | None = None
@@ -66,15 +85,23 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     latched: RuleId | None = None
     cleared: RuleId | None = None
     reset: RuleId | None = None
+    paged: Annotated[str | None, Meta(description="The recipient of a page")] = None
+    priority: Annotated[Priority | None, Meta(description="Which priority the alarm must have then")] = None
 
     def __post_init__(self) -> None:
-        if len([change for change in get_args(Change) if getattr(self, change) is not None]) != 1:
-            raise ValueError(f"give exactly one of {', '.join(get_args(Change))}")
+        if len([change for change in CHANGES if getattr(self, change) is not None]) != 1:
+            raise ValueError(f"give exactly one of {', '.join(CHANGES)}")
+        if self.paged is not None and self.priority is not None:
+            raise ValueError("a page has no priority; the alarm it tells of has one")
 
     def event(self) -> Told:
         """The same as what the engine tells."""
-        change, rule = next((change, getattr(self, change)) for change in get_args(Change) if getattr(self, change))
-        return Told(int(self.at), change, rule)
+        change, about = next((change, getattr(self, change)) for change in CHANGES if getattr(self, change))
+        return Told(int(self.at), change, about, self.priority or "")
+
+
+PAGED = "paged"
+CHANGES = (*get_args(Change), PAGED)
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,13 +110,23 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     id: RuleId
     title: Annotated[str, Meta(min_length=1, max_length=120)]
     rule: Annotated[RuleId | None, Meta(description="The rule this scenario is about")] = None
+    begins: Annotated[
+        str, Meta(pattern=_MOMENT, description="When the story begins, UTC, for rules and shifts with hours")
+    ] = "2026-01-12T12:00:00Z"
     every: Annotated[Duration, Meta(description="Time between two samples of a device")] = msgspec.field(
         default_factory=lambda: Duration(1_000)
     )
     until: Annotated[Duration, Meta(description="When the story ends")]
+    limits: Annotated[dict[str, float], Meta(description="Other bounds of the bed, by limit or limit.extreme")] = {}
+    entries: Annotated[dict[str, float | str], Meta(description="What staff have entered before it begins")] = {}
     samples: Annotated[list[Sample], Meta(min_length=1)]
     actions: list[Action] = []
     expect: list[Expectation] = []
+
+    @property
+    def start(self) -> int:
+        """The moment it begins. Raises ValueError for one no calendar has."""
+        return round(datetime.fromisoformat(self.begins).timestamp() * 1_000)
 
 
 class ScenarioSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,44 +134,20 @@ class ScenarioSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     format: Literal[1]
     rules: Annotated[str, Meta(min_length=1, description="A rule document beside this file, or a shipped set's name")]
+    paging: Annotated[str, Meta(description="A pager document beside this file: who is paged is expected, too")] = ""
     scenarios: Annotated[list[Scenario], Meta(min_length=1)]
 
 
 class Told(NamedTuple):
-    """One announced transition: milliseconds since the start of the story, what, and of which rule."""
+    """One announced transition: milliseconds since the start of the story, what, and of which rule (or recipient)."""
 
     at: int
     change: str
     rule: str
+    priority: str = ""  # of the alarm; empty where it does not matter
 
     def __str__(self) -> str:
-        return f"{self.at / 1_000:g}s {self.change} {self.rule}"
-
-
-class Outcome(NamedTuple):
-    """How a scenario went."""
-
-    scenario: Scenario
-    told: tuple[Told, ...]
-
-    @property
-    def expected(self) -> tuple[Told, ...]:
-        """What had to be told, in order."""
-        return tuple(sorted(expectation.event() for expectation in self.scenario.expect))
-
-    @property
-    def passed(self) -> bool:
-        """Whether exactly the expected was told."""
-        return self.expected == self.told
-
-    def timeline(self) -> list[str]:
-        """Expected and told in one list by time: ' ' both, '-' expected only, '+' told only."""
-        lines: list[str] = []
-        for event in sorted({*self.expected, *self.told}):
-            expected, told = self.expected.count(event), self.told.count(event)
-            lines += [f"  {event}"] * min(expected, told)
-            lines += [f"- {event}"] * (expected - told) + [f"+ {event}"] * (told - expected)
-        return lines or ["  nothing"]
+        return f"{self.at / 1_000:g}s {self.change} {self.rule}{f' ({self.priority})' if self.priority else ''}"
 
 
 def read_scenarios(text: str, file: str, find: Callable[[str], RuleSet]) -> tuple[ScenarioSet, RuleSet]:
@@ -151,80 +164,10 @@ def read_scenarios(text: str, file: str, find: Callable[[str], RuleSet]) -> tupl
     return scenarios, rule_set
 
 
-def run(rule_set: RuleSet, scenario: Scenario) -> Outcome:
-    """Let the story happen, at the hub's own pace."""
-    devices = sorted({sample.device for sample in scenario.samples})
-    engine = Engine([rule_set], [Bed(_BED, tuple(f"{_GATEWAY}/{device}" for device in devices))])
-    told: list[Told] = []
-    for moment in range(0, scenario.until + 1, TICK_MS):
-        now = START_MS + moment
-        events: list[AlarmEvent] = []
-        if moment % scenario.every < TICK_MS:
-            for device in devices:
-                sample = _sample(scenario, device, moment)
-                if sample is not None and not sample.silent:
-                    events += engine.observe(_BED, f"{_GATEWAY}/{device}", _record(sample, moment), now)
-        events += engine.advance(now)
-        for action in scenario.actions:
-            if moment <= action.at < moment + TICK_MS:
-                events += _act(engine, action, now)
-        told += [Told(moment, event.change, event.alarm.rule) for event in events]
-    return Outcome(scenario, tuple(sorted(told)))
-
-
-def uncovered(rule_set: RuleSet, outcomes: Sequence[Outcome]) -> list[str]:
-    """Which of the document's own rules no scenario raises, or none about them leaves quiet."""
-    sentences: list[str] = []
-    elsewhere = {rule.id for name in rule_set.include for rule in read_set(name).rules}
-    for rule in rule_set.rules:
-        if rule.id in elsewhere:
-            continue
-        raising = [outcome for outcome in outcomes if any(_raises(told, rule.id) for told in outcome.told)]
-        about = [outcome for outcome in outcomes if outcome.scenario.rule == rule.id]
-        if not raising:
-            sentences.append(f"no scenario raises {rule.id}")
-        if not any(outcome not in raising for outcome in about):
-            sentences.append(f"no scenario of {rule.id} just does not raise it")
-    return sentences
-
-
-def _raises(told: Told, rule: str) -> bool:
-    return told.rule == rule and told.change == "raised"
-
-
-def _sample(scenario: Scenario, device: str, moment: int) -> Sample | None:
-    """The entry in force; None before the device's first."""
-    entries = [sample for sample in scenario.samples if sample.device == device and sample.at <= moment]
-    return entries[-1] if entries else None
-
-
-def _record(sample: Sample, moment: int) -> Record:
-    return Record(
-        seq=moment + 1,
-        device=sample.device,
-        time=START_MS + moment,
-        values=dict(sample.values),
-        flags=dict(sample.missing),
-        states=tuple(sorted(sample.states)),
-    )
-
-
-def _act(engine: Engine, action: Action, now: int) -> list[AlarmEvent]:
-    """What a person does to the alarm of a rule; to act on none is told by no event."""
-    rule = action.acknowledge or action.reset
-    for alarm in engine.alarms(_BED):
-        if alarm.rule == rule:
-            act = engine.acknowledge if action.acknowledge else engine.reset
-            try:
-                return act(alarm.id, "scenario", "", now)
-            except Refused:
-                return []
-    return []
-
-
 def _check(scenarios: ScenarioSet, rule_set: RuleSet) -> Iterator[tuple[Path, str]]:
     """Everything the types cannot say: (path, problem) for each."""
     rules = [rule.id for rule in rule_set.rules]
+    bounds = [name for name, bound in bounds_of(rule_set.limits, {}).items() if not bound.hours]
     seen: set[str] = set()
     for index, scenario in enumerate(scenarios.scenarios):
         path: Path = ("scenarios", index)
@@ -234,14 +177,59 @@ def _check(scenarios: ScenarioSet, rule_set: RuleSet) -> Iterator[tuple[Path, st
         yield from _check_times(path, scenario)
         if scenario.rule is not None and scenario.rule not in rules:
             yield (*path, "rule"), unknown_name("rule", scenario.rule, rules)
-        for key, entries in (("expect", scenario.expect), ("actions", scenario.actions)):
-            for number, entry in enumerate(entries):
-                for field in entry.__struct_fields__:
-                    name = getattr(entry, field)
-                    if field != "at" and name is not None and name not in rules:
-                        yield (*path, key, number, field), unknown_name("rule", name, rules)
+        named = [
+            ("expect", number, change, getattr(one, change))
+            for number, one in enumerate(scenario.expect)
+            for change in get_args(Change)
+        ]
+        named += [
+            ("actions", number, deed, getattr(one, deed))
+            for number, one in enumerate(scenario.actions)
+            for deed in ("acknowledge", "reset")
+        ]
+        for key, number, field, name in named:
+            if name is not None and name not in rules:
+                yield (*path, key, number, field), unknown_name("rule", name, rules)
+        yield from _check_begin(path, scenario)
+        yield from _check_bounds(path, scenario, bounds)
+        for sentence in impossible(bounds_of(rule_set.limits, scenario.limits)) if scenario.limits else ():
+            yield (*path, "limits"), sentence
+        if not scenarios.paging and any(one.paged for one in scenario.expect):
+            yield (*path, "expect"), "pages are expected, and the document names no paging"
         for number, sample in enumerate(scenario.samples):
             yield from _check_sample((*path, "samples", number), sample)
+
+
+def _check_begin(path: Path, scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    try:
+        datetime.fromisoformat(scenario.begins)
+    except ValueError:
+        yield (*path, "begins"), f"{scenario.begins} is no moment of a calendar"
+
+
+def _check_bounds(path: Path, scenario: Scenario, bounds: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    """The limits and entries a story names."""
+    yield from _check_names((*path, "limits"), scenario.limits, bounds)
+    yield from _check_entries((*path, "entries"), scenario.entries)
+    for number, action in enumerate(scenario.actions):
+        here = (*path, "actions", number)
+        yield from _check_names((*here, "set_limit"), action.set_limit or {}, bounds)
+        yield from _check_names((*here, "clear_limit"), [action.clear_limit] if action.clear_limit else [], bounds)
+        yield from _check_entries((*here, "enter"), action.enter or {})
+
+
+def _check_names(path: Path, names: Iterable[str], bounds: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    for name in names:
+        if name not in bounds:
+            yield path, unknown_name("limit", name, bounds)
+
+
+def _check_entries(path: Path, entries: Mapping[str, float | str | None]) -> Iterator[tuple[Path, str]]:
+    for name, value in entries.items():
+        try:
+            read_entry(name, value) if value is not None else None
+        except ValueError as error:
+            yield (*path, name), str(error)
 
 
 def _check_times(path: Path, scenario: Scenario) -> Iterator[tuple[Path, str]]:

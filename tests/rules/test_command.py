@@ -72,7 +72,7 @@ def test_test_shows_a_timeline_of_what_went_otherwise(tmp_path, capsys):
     stories.write_text(STORIES.replace("RULES", "adult-ward").replace("15s", "14s"))
     assert main(["rules", "test", str(stories)]) == 1
     out = capsys.readouterr().out
-    assert "    - 14s raised spo2-low\n    + 15s raised spo2-low\n" in out
+    assert "    - 14s raised spo2-low\n    + 15s raised spo2-low (medium)\n" in out
     assert main(["rules", "test", "--json", str(stories)]) == 1
     (report,) = json.loads(capsys.readouterr().out)
     assert report["passed"] is False

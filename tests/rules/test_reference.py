@@ -6,7 +6,8 @@ from pathlib import Path
 from rules.documents import read_rules
 from rules.library import read_set
 from rules.machine import TABLE, diagram
-from rules.scenarios import read_scenarios, run
+from rules.scenarios import read_scenarios
+from rules.stories import run
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 

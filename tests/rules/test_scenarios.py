@@ -4,7 +4,8 @@ import pytest
 
 from rules.documents import Limit, read_rules
 from rules.library import read_set, scenarios_text, set_text, shipped_sets
-from rules.scenarios import Told, read_scenarios, run, uncovered
+from rules.scenarios import Told, read_scenarios
+from rules.stories import run, uncovered
 from vitals.errors import DocumentError
 from vitals.parameters import PARAMETERS
 
@@ -79,8 +80,8 @@ def test_a_story_that_goes_otherwise_shows_expected_and_told():
     scenarios, rule_set = read_scenarios(HEAD + STORY, "story.yaml", read_set)
     outcome = run(rule_set, scenarios.scenarios[0])
     assert not outcome.passed
-    assert outcome.told == (Told(20_000, "raised", "spo2-low"),)
-    assert outcome.timeline() == ["- 19s raised spo2-low", "+ 20s raised spo2-low"]
+    assert outcome.told == (Told(20_000, "raised", "spo2-low", "medium"),)
+    assert outcome.timeline() == ["- 19s raised spo2-low", "+ 20s raised spo2-low (medium)"]
 
 
 def test_an_alarm_nobody_expected_fails_a_story():

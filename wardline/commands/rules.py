@@ -12,8 +12,10 @@ from typing import Any
 from chassis.settings import read_text
 from rules.documents import RuleSet, read_rules
 from rules.library import read_set, scenarios_text, set_text, shipped_sets
-from rules.scenarios import Outcome, read_scenarios, uncovered
-from rules.scenarios import run as run_scenario
+from rules.rotas import Plan, read_pagers
+from rules.scenarios import read_scenarios
+from rules.stories import Outcome, uncovered
+from rules.stories import run as run_scenario
 from vitals.errors import DocumentError, UsageError
 from wardline.commands import rules_backtest, rules_limits
 from wardline.junit import junit
@@ -109,9 +111,10 @@ def _write(path: Path, text: str) -> None:
 def _test_one(file: str, read: Callable[[], str], find: Callable[[str], RuleSet]) -> dict[str, Any]:
     try:
         scenarios, rule_set = read_scenarios(read(), file, find)
+        plan = _plan(Path(file).parent, scenarios.paging)
     except DocumentError as error:
         return {"file": file, "passed": False, "problems": _problems(error), "scenarios": [], "uncovered": []}
-    outcomes = [run_scenario(rule_set, scenario) for scenario in scenarios.scenarios]
+    outcomes = [run_scenario(rule_set, scenario, plan) for scenario in scenarios.scenarios]
     return {
         "file": file,
         "passed": all(outcome.passed for outcome in outcomes),
@@ -129,6 +132,11 @@ def _find(folder: Path, name: str) -> RuleSet:
     if not path.is_file():
         raise UsageError(f"there are no rules {path}, and no shipped set {name!r}: {', '.join(shipped_sets())}")
     return read_rules(read_text(path), str(path))
+
+
+def _plan(folder: Path, name: str) -> Plan | None:
+    """The pager document a scenario document names."""
+    return read_pagers(read_text(folder / name), str(folder / name)) if name else None
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
