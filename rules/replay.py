@@ -12,6 +12,7 @@ from rules.episodes import Episodes, Ledger
 from rules.machine import Refused
 from rules.scenarios import TICK_MS
 from vitals.alarms import AlarmEvent
+from vitals.identity import BedKey
 from vitals.readings import Record
 
 Deed = Callable[[Engine, int], list[AlarmEvent]]
@@ -94,14 +95,14 @@ def in_order(records: Iterable[Stored]) -> list[Heard]:
 
 
 def deeds_of(events: Iterable[AlarmEvent]) -> Iterator[tuple[int, Deed]]:
-    """What people did, as their events tell; under other rules their alarm may not exist, and nothing happens."""
+    """What people did to alarms, as their events tell. Under other rules an alarm may not exist; then nothing happens.
+
+    The pause of a bed where no alarm stood has left no event, and is not done again.
+    """
     for event in events:
-        if not event.by:
-            continue
-        if event.change == "acknowledged":
-            yield event.time, _acknowledging(event)
-        elif event.change == "reset":
-            yield event.time, _resetting(event)
+        do = _DONE.get(event.change)
+        if event.by and do is not None:
+            yield event.time, _unless_refused(do, event)
 
 
 class _Play:
@@ -139,18 +140,45 @@ def _nothing(_engine: Engine, _now: int) -> list[AlarmEvent]:
     return []
 
 
-def _acknowledging(event: AlarmEvent) -> Deed:
-    return lambda engine, now: _unless_refused(engine.acknowledge, event, now)
+def _unless_refused(do: _Do, event: AlarmEvent) -> Deed:
+    def deed(engine: Engine, now: int) -> list[AlarmEvent]:
+        try:
+            return do(engine, event, now)
+        except Refused:
+            return []
+
+    return deed
 
 
-def _resetting(event: AlarmEvent) -> Deed:
-    return lambda engine, now: _unless_refused(engine.reset, event, now)
+def _acknowledge(engine: Engine, event: AlarmEvent, now: int) -> list[AlarmEvent]:
+    return engine.acknowledge(event.alarm.id, event.by, event.reason, now)
 
 
-def _unless_refused(
-    do: Callable[[str, str, str, int], list[AlarmEvent]], event: AlarmEvent, now: int
-) -> list[AlarmEvent]:
-    try:
-        return do(event.alarm.id, event.by, event.reason, now)
-    except Refused:
-        return []
+def _reset(engine: Engine, event: AlarmEvent, now: int) -> list[AlarmEvent]:
+    return engine.reset(event.alarm.id, event.by, event.reason, now)
+
+
+def _pause_audio(engine: Engine, event: AlarmEvent, now: int) -> list[AlarmEvent]:
+    return engine.pause_audio(event.alarm.id, event.by, event.reason, event.alarm.until, now)
+
+
+def _pause_alarms(engine: Engine, event: AlarmEvent, now: int) -> list[AlarmEvent]:
+    bed = BedKey(event.alarm.ward, event.alarm.bed)
+    pause = engine.bed_pause(bed)
+    if pause is not None and pause.until == event.alarm.until:
+        return []  # one deed, told of each alarm at the bed
+    return engine.pause_alarms(bed, event.by, event.reason, event.alarm.until, now)
+
+
+def _resume(engine: Engine, event: AlarmEvent, now: int) -> list[AlarmEvent]:
+    return engine.resume_alarms(BedKey(event.alarm.ward, event.alarm.bed), event.by, event.reason, now)
+
+
+_Do = Callable[[Engine, AlarmEvent, int], list[AlarmEvent]]
+_DONE: dict[str, _Do] = {
+    "acknowledged": _acknowledge,
+    "reset": _reset,
+    "audio_paused": _pause_audio,
+    "alarms_paused": _pause_alarms,
+    "reraised": _resume,
+}

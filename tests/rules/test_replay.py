@@ -1,5 +1,6 @@
 """Records judged again: the same alarms as the hub's own ticks make, whatever the order and however often they came."""
 
+import contextlib
 import random
 
 import pytest
@@ -10,6 +11,7 @@ from rules.documents import read_rules
 from rules.engine import Bed, Engine
 from rules.episodes import fold
 from rules.library import read_set
+from rules.machine import Refused
 from rules.replay import Stored, deeds_of, in_order, replay
 from rules.scenarios import TICK_MS
 from vitals.identity import BedKey
@@ -83,21 +85,47 @@ def test_the_shipped_rules_too(sets):
     assert list(found.events) == tick_by_tick(shipped, records, START, end)
 
 
-def test_what_people_did_is_done_again(sets):
-    records = list(wander(1))
+def act(engine, luck, now):
+    """What a busy nurse might do now; mostly nothing."""
+    deed = luck.choice([*(["nothing"] * 150), "pause alarms", "resume alarms", *(["pause audio", "see"] * 4)])
+    with contextlib.suppress(Refused):
+        if deed == "pause alarms" and any(alarm.state == "active" for alarm in engine.alarms()):
+            return engine.pause_alarms(BED.key, "nurse-1", "washing", now + 90_000, now)
+        if deed == "resume alarms":
+            return engine.resume_alarms(BED.key, "nurse-1", "done", now)
+        if deed == "pause audio":
+            return engine.pause_audio(BED.key, "nurse-1", "", now + 30_000, now)
+        if deed == "see" and engine.alarms():
+            alarm = luck.choice(engine.alarms())
+            see = engine.reset if alarm.state == "latched" else engine.acknowledge
+            return see(alarm.id, "nurse-1", "seen", now)
+    return []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_people_did_is_done_again(sets, seed):
+    records, luck = list(wander(seed)), random.Random(seed)
     engine, told = Engine(sets, [BED]), []
     for source, record, now in records:
         while (due := engine.next_due()) is not None and (tick := -(-due // TICK_MS) * TICK_MS) < now:
             told += engine.advance(tick)
         told += engine.observe(BED.key, source, record, now)
-        for alarm in engine.alarms():
-            act = {"active": engine.acknowledge, "latched": engine.reset}.get(alarm.state)
-            if act is not None and now - alarm.changed > 4_000:
-                told += act(alarm.id, "nurse-1", "seen", now)
+        if now % TICK_MS:
+            told += act(engine, luck, now)
     again = replay(sets, BED, records, deeds=deeds_of(told))
-    assert {"acknowledged", "reset"} <= {event.change for event in told}
-    assert again.alarms == tuple(fold(told))
+    assert {"acknowledged", "audio_paused"} <= {event.change for event in told}
     assert list(again.events) == told
+    assert again.alarms == tuple(fold(told))
+
+
+def test_each_thing_people_do_was_among_them(sets):
+    told = []
+    for seed in range(8):
+        engine, luck = Engine(sets, [BED]), random.Random(seed)
+        for source, record, now in wander(seed):
+            told += engine.advance(now) + engine.observe(BED.key, source, record, now) + act(engine, luck, now)
+    done = {event.change for event in told if event.by}
+    assert done == {"acknowledged", "audio_paused", "alarms_paused", "reraised", "reset"}
 
 
 def test_what_was_done_to_an_alarm_that_no_longer_exists_is_left(sets):
