@@ -84,10 +84,10 @@ class Parser:
     def expression(self) -> Expression:
         """The whole text."""
         node = self.any()
-        self.want("truth", node, "the whole expression")
         ending = self._until()
         if self.now.kind != "end":
             raise ExpressionError(self.now.column, f"expected an operator or the end, got {self.now}")
+        evaluate = self.want("truth", node, "the whole expression" if ending is None else "what stands before until")
         uses = self.uses
         if not (uses.parameters or uses.entries or uses.absences or uses.silences or uses.flags):
             raise ExpressionError(
@@ -95,7 +95,7 @@ class Parser:
             )
         return Expression(
             text=self.text,
-            evaluate=node.function,  # type: ignore[arg-type]
+            evaluate=evaluate,
             until=ending,
             parameters=frozenset(uses.parameters),
             entries=frozenset(uses.entries),
