@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import yaml
 
-from vitals import bundles, commands, drills, live, readings, sessions, topics
+from vitals import bundles, commands, drills, live, pages, readings, sessions, topics
 from vitals.alarms import Alarm, AlarmEvent
 from vitals.late import LateSummary
 from wardline import __version__
@@ -27,6 +27,7 @@ PARAMETERS = {
     "client": "MQTT user name of the person or pager that asks",
     "action": "What is asked for: acknowledge, reset, pause-audio, pause-alarms, resume-alarms, …",
     "hub": "Id of a hub",
+    "recipient": "Id of a recipient in the pagers document, equal to the MQTT user name of the device",
 }
 
 
@@ -109,6 +110,20 @@ TOPICS = (
         "One transition of one alarm that concerns no single ward",
     ),
     Topic("late", topics.late("{ward}"), "send", LateSummary, "Alarms found afterwards, in readings that came late"),
+    Topic(
+        "page",
+        topics.page("{recipient}"),
+        "send",
+        pages.Page,
+        "A page to one recipient, about one or more alarms",
+    ),
+    Topic(
+        "pageReceived",
+        topics.page_received("{recipient}"),
+        "receive",
+        pages.PageReceipt,
+        "A recipient's device has the page",
+    ),
     Topic("command", topics.command("{client}", "{action}"), "receive", commands.Command, "A person or pager asks"),
     Topic("result", topics.result("{client}", "{action}"), "send", commands.Result, "Done, or the reason why not"),
     Topic(
@@ -117,6 +132,14 @@ TOPICS = (
         "send",
         sessions.HubStatus,
         "A hub's word on itself; its last will says it is gone",
+        retained=True,
+    ),
+    Topic(
+        "pagersStatus",
+        topics.pagers_status("{hub}"),
+        "send",
+        pages.PagersStatus,
+        "The paging's word on itself and on whom it does not reach; its last will says it is gone",
         retained=True,
     ),
     Topic("heartbeat", topics.heartbeat("{hub}"), "send", sessions.Heartbeat, "A hub is alive, each 5 s"),

@@ -12,6 +12,7 @@ import msgspec
 from edge_agent.settings import EdgeSettings
 from hub.settings import HubSettings
 from rules.documents import RuleSet
+from rules.rotas import PagerDocument
 from rules.scenarios import ScenarioSet
 from vitals.document import json_schema
 from wardline.asyncapi import asyncapi_text
@@ -22,6 +23,7 @@ ASYNCAPI = Path("docs/reference/asyncapi.yaml")
 DOCUMENTS: dict[str, tuple[type[msgspec.Struct], str]] = {
     "edge": (EdgeSettings, "Settings of a Wardline edge agent"),
     "hub": (HubSettings, "Settings of a Wardline hub"),
+    "pagers": (PagerDocument, "Who is paged by a Wardline hub, when, and who next"),
     "rules": (RuleSet, "A Wardline rule set"),
     "scenarios": (ScenarioSet, "The scenarios of a Wardline rule set"),
 }

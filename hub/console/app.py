@@ -25,12 +25,13 @@ from hub.console.console import Console
 from hub.console.feed import Feed
 from hub.console.guard import Guard, names_of
 from hub.console.openapi import describe
-from hub.console.routes import alarms, beds, board, devices, machines, stream, tickets
+from hub.console.routes import alarms, beds, board, devices, machines, pages, stream, tickets
 from hub.console.routes.burden import router as burden
 from hub.console.server import WebServer, listen
 from hub.console.streams import Beat, Streams, Whole
 from hub.console.views import parameter_views
 from hub.console.wards import Wards
+from hub.pagers.book import PageBook
 from hub.registry import Registry
 from hub.settings import ConsoleSettings, HubSettings
 from vitals.errors import StorageError
@@ -102,6 +103,7 @@ def _console(
         streams=Streams(whole),
         commands=commands,
         archive=Archive(folder / settings.journal.path),
+        pages=PageBook(folder / settings.pagers.path),
         clock=clock,
         version=version,
         connected=connected,
@@ -127,6 +129,7 @@ async def _serve(console: Console, session: Session, server: WebServer, stop: as
             task.cancel()
         await asyncio.gather(*tasks, web, return_exceptions=True)
         console.archive.close()
+        console.pages.close()
 
 
 async def _outlive(web: asyncio.Task[None]) -> None:
@@ -154,7 +157,7 @@ def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
     """The web application around `console`."""
     app = FastAPI(title="Wardline", version=console.version, docs_url=None, redoc_url=None)
     app.state.console = console
-    for part in (machines, beds, alarms, devices, tickets, stream, board):
+    for part in (machines, beds, alarms, devices, tickets, pages, stream, board):
         app.include_router(part.router)
     app.include_router(burden)
     describe(app)

@@ -14,6 +14,7 @@ from hub.console.archive import Archive
 from hub.console.commands import Commands
 from hub.console.streams import Streams
 from hub.console.wards import Wards
+from hub.pagers.book import PageBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Console:
     streams: Streams
     commands: Commands
     archive: Archive
+    pages: PageBook
     clock: Clock
     version: str
     connected: Callable[[], bool]  # to the broker

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from hub.console.answers import schemas
 from hub.console.export import ReadingView
+from hub.console.page_views import PagedAlarmView, PageView
 from hub.console.ticket_views import (
     EquipmentView,
     StretchView,
@@ -38,6 +39,8 @@ _VIEWS = (
     ErrorView,
     GatewayView,
     HealthView,
+    PagedAlarmView,
+    PageView,
     QuarantineView,
     ReadingView,
     StretchView,

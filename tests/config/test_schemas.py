@@ -16,6 +16,7 @@ SHIPPED = [
     ("edge", ROOT / "config/compose/edge.yaml"),
     ("hub", ROOT / "config/hub.example.yaml"),
     ("hub", ROOT / "config/compose/hub.yaml"),
+    ("pagers", ROOT / "config/pagers.example.yaml"),
     *(
         ("scenarios" if "scenarios" in path.name else "rules", path)
         for path in sorted((ROOT / "rules/sets").glob("*.yaml"))
