@@ -86,12 +86,13 @@ def test_the_shipped_rules_too(sets):
 
 
 def act(engine, luck, now):
-    """What a busy nurse might do now; mostly nothing."""
+    """What a busy nurse might do now; mostly nothing. Pauses begin and end over an alarm, or no event would tell."""
+    standing = {alarm.state for alarm in engine.alarms() if alarm.condition}
     deed = luck.choice([*(["nothing"] * 150), "pause alarms", "resume alarms", *(["pause audio", "see"] * 4)])
     with contextlib.suppress(Refused):
-        if deed == "pause alarms" and any(alarm.state == "active" for alarm in engine.alarms()):
+        if deed == "pause alarms" and "active" in standing:
             return engine.pause_alarms(BED.key, "nurse-1", "washing", now + 90_000, now)
-        if deed == "resume alarms":
+        if deed == "resume alarms" and "alarms_paused" in standing:
             return engine.resume_alarms(BED.key, "nurse-1", "done", now)
         if deed == "pause audio":
             return engine.pause_audio(BED.key, "nurse-1", "", now + 30_000, now)
