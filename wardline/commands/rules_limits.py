@@ -74,14 +74,19 @@ def check_hub(config: Path) -> tuple[int, int, list[str]]:
     return counts[0], counts[1], chain.problems(patients, _now())
 
 
-def _explain(arguments: argparse.Namespace) -> int:
-    settings = read_settings(arguments.config, HubSettings)
-    folder = arguments.config.resolve().parent
-    bed = _bed(arguments.bed)
+def chain_in_force(config: Path) -> tuple[Chain, dict[BedKey, str]]:
+    """The chain of a hub as it judges now, and who lies where."""
+    settings, folder = read_settings(config, HubSettings), config.resolve().parent
     chain = Chain(profiles_in_force(settings, folder))
+    return chain, _load(chain, folder / settings.journal.path)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    bed = _bed(arguments.bed)
+    chain, patients = chain_in_force(arguments.config)
     if bed not in chain.beds:
         raise UsageError(f"{arguments.config} has no bed {bed}; it has {', '.join(map(str, chain.beds))}")
-    patient = _load(chain, folder / settings.journal.path).get(bed, "")
+    patient = patients.get(bed, "")
     now = _now()
     try:
         found = chain.explain(bed, patient, arguments.name, now)
