@@ -8,12 +8,11 @@ import msgspec
 
 from rules.beds import Answer, BedState, Verdict
 from rules.compiled import ACKNOWLEDGED_FOR_MS, UNITS, Rule
-from rules.machine import BY_ITSELF, CALLS, ENDINGS, PUBLIC, SILENCED, Cause, State, step
+from rules.machine import BY_ITSELF, CALLS, ENDINGS, PUBLIC, SILENCED, STANDING, Cause, State, step
 from vitals.alarms import PRIORITY_RANK, Alarm, AlarmEvent, Priority, alarm_id
 from vitals.drills import DRILL
 
 _RISING = (State.INACTIVE, State.PENDING, State.LATCHED)
-_STANDING = (State.ACTIVE, *SILENCED)
 ALWAYS = 2**62  # the gap of a rule whose truth does not grow old
 
 
@@ -94,7 +93,7 @@ class Case:
                 self.risen = None
         if PRIORITY_RANK[priority] <= PRIORITY_RANK[self.priority] or self.condition is False:
             return None
-        standing = self.state in _STANDING
+        standing = self.state in STANDING
         if not standing and not (extreme is not None and verdict.extreme):
             return None
         self.priority = priority
@@ -162,7 +161,7 @@ class Case:
         """Take the step `cause` asks for. Raises Refused. Returns what is announced, if anything is."""
         taken = step(self.state, cause)
         before, self.state = self.state, taken.state
-        if before not in _STANDING or taken.state not in _STANDING:
+        if before not in STANDING or taken.state not in STANDING:
             self.since = None
             if taken.state is State.PENDING:
                 self.since = self.known = now
@@ -189,10 +188,10 @@ class Case:
         """Who has silenced it and until when, as the state it is in now asks for."""
         fields: dict[str, Any] = {"until": None, "paused_by": "", "paused_reason": ""}
         if self.state is State.ACKNOWLEDGED:
-            end = now + min(self.rule.acknowledged_for, ACKNOWLEDGED_FOR_MS[self.priority])
-            if self.priority == self.rule.priority:
-                end = now + self.rule.acknowledged_for
-            return fields | {"acknowledged_by": deed.by, "acknowledged_at": now, "until": end}
+            stands = self.rule.acknowledged_for
+            if self.priority != self.rule.priority:
+                stands = min(stands, ACKNOWLEDGED_FOR_MS[self.priority])
+            return fields | {"acknowledged_by": deed.by, "acknowledged_at": now, "until": now + stands}
         fields |= {"acknowledged_by": "", "acknowledged_at": None}
         if self.state is State.AUDIO_PAUSED:
             fields |= {"until": deed.until, "paused_by": deed.by, "paused_reason": deed.reason}
@@ -231,9 +230,10 @@ class Case:
             test=rule.id == DRILL,
         )
 
-    def adopt(self, alarm: Alarm) -> None:
-        """The bedside raised it, maybe earlier than it was seen here."""
-        if PRIORITY_RANK[alarm.priority] > PRIORITY_RANK[self.priority]:
+    def adopt(self, alarm: Alarm) -> bool:
+        """The bedside raised it, maybe earlier than it was seen here; whether it is graver there."""
+        rose = PRIORITY_RANK[alarm.priority] > PRIORITY_RANK[self.priority]
+        if rose:
             self.priority, self.message = alarm.priority, alarm.message
         self.onset = min(self.onset, alarm.onset)
         if self.alarm is None:
@@ -241,6 +241,7 @@ class Case:
         else:
             raised = min(self.alarm.raised, alarm.raised)
             self.alarm = msgspec.structs.replace(self.alarm, onset=self.onset, raised=raised, bedside=True)
+        return rose
 
     def cut_short(self, now: int) -> None:
         """The pause it waits in ends now."""

@@ -15,8 +15,9 @@ from rules.compiled import compile_rules
 from rules.documents import RuleSet
 from rules.faults import BROKER_LOST, DRILL_MS, FAULTS
 from rules.judging import Judging, new_case
-from rules.machine import ANNOUNCED, PUBLIC, SILENCED, Cause, Refused, State, step
+from rules.machine import ANNOUNCED, PUBLIC, STANDING, Cause, Refused, State, step
 from rules.pauses import PAUSE_ROW, Pause
+from rules.places import Places
 from rules.scores import ScoreResult, ScoreTable
 from vitals.alarms import PRIORITY_RANK, Alarm, AlarmEvent
 from vitals.drills import DRILL
@@ -57,13 +58,10 @@ class Engine:
 
     def __init__(self, sets: Sequence[RuleSet], beds: Sequence[Bed]) -> None:
         self._book = compile_book(compile_rules(sets))
-        self._no_rules = compile_book(())
-        self._beds = {bed.key: BedState(bed.key, bed.sources) for bed in beds}
+        self._places = Places([BedState(bed.key, bed.sources) for bed in beds], compile_book(compile_rules(())))
+        self._beds = self._places.beds
         for at in self._beds.values():
             at.book = self._book
-        self._equipment: dict[str, BedKey] = {}  # the place of each subject
-        self._down: set[str] = set()
-        self._broker_lost = False
         self._judging = Judging()
         self._withdrawn: list[Alarm] = []
         self._started = False
@@ -82,7 +80,7 @@ class Engine:
             from_ = at.sources[source] = Source(source)
         elif record.time < from_.newest and from_.overtaken(record, now):
             return []
-        back = now - from_.heard > HEARD_MS
+        back = now - from_.heard > HEARD_MS or from_.hidden
         from_.heard, from_.newest, from_.seq, from_.hidden = now, record.time, record.seq, False
         values = record.values
         known = len(from_.seen)
@@ -174,7 +172,7 @@ class Engine:
         deed = Deed(by, reason, pauses.audio_end(until, now))
         if isinstance(what, str):
             return self._command(what, Cause.PAUSE_AUDIO, deed, now)
-        at = self._bed(what)
+        at = self._places.bed(what)
         calling = [case for case in at.cases.values() if case.state in _SOUNDING]
         if not calling:
             raise Refused(f"no alarm calls at {what} now")
@@ -186,7 +184,7 @@ class Engine:
 
     def pause_alarms(self, bed: BedKey, by: str, reason: str, until: int | None, now: int) -> list[AlarmEvent]:
         """All alarms of a bed, those to come too, are shown and call nobody until `until`. Raises Refused."""
-        at = self._bed(bed)
+        at = self._places.bed(bed)
         end = pauses.alarms_end(until, reason, now)
         at.pause = Pause(end, by, reason)
         at.armed.pop(PAUSE_ROW, None)
@@ -201,7 +199,7 @@ class Engine:
 
     def resume_alarms(self, bed: BedKey, by: str, reason: str, now: int) -> list[AlarmEvent]:
         """A person ends the pause of a bed: what still holds calls again. Raises Refused."""
-        at = self._bed(bed)
+        at = self._places.bed(bed)
         if at.pause is None:
             raise Refused(f"the alarms of {bed} are not paused")
         events: list[AlarmEvent] = []
@@ -210,7 +208,7 @@ class Engine:
 
     def vacate(self, bed: BedKey, by: str, reason: str, now: int) -> list[AlarmEvent]:
         """The patient has left the bed: their alarms and the pause of the bed end."""
-        at = self._bed(bed)
+        at = self._places.bed(bed)
         events: list[AlarmEvent] = []
         for case in list(at.cases.values()):
             if case.rule.kind == "physiological":
@@ -240,46 +238,41 @@ class Engine:
             raise ValueError(f"{rule} is no fault of the catalogue; known: {', '.join(FAULTS)}")
         if not self._started:
             self._start(now)
-        events: list[AlarmEvent] = []
-        at = self._place(BedKey(place.ward, subject) if subject else place, now, events)
+        at, former = self._places.settle(BedKey(place.ward, subject) if subject else place, now)
         told = Told(holds, device, None, message)
         if at.told.get(rule) == told:
-            return events
+            return []
         at.told[rule] = told
+        events: list[AlarmEvent] = []
+        if former is not None:
+            for case in list(former.cases.values()):
+                self._judging.take(former, case, Cause.WITHDRAWN, None, now, events)
         if rule == BROKER_LOST and holds is not None:
-            self._broker_lost = holds
-            self._hide(now, events)
-        self._judging.judge(at, rule, now, now, events)
-        self._judging.arm(at, rule, now)
+            self._explain(self._places.broker_lost(holds, now), now, events)
+        self._judging.judge_all(at, (rule,), now, now, events)
         return events
 
     def gateway_down(self, gateway: str, down: bool, now: int) -> list[AlarmEvent]:
         """While a gateway is down the silence of its devices says nothing of them, and no alarm of theirs says so."""
-        if down == (gateway in self._down):
-            return []
-        if down:
-            self._down.add(gateway)
-        else:
-            self._down.discard(gateway)
         events: list[AlarmEvent] = []
-        self._hide(now, events)
+        self._explain(self._places.gateway_down(gateway, down, now), now, events)
         return events
 
     def adopt(self, alarm: Alarm, now: int) -> list[AlarmEvent]:
         """Take over an alarm the bedside raised: its id, onset and time. Raises Refused where no rule knows it."""
         if not self._started:
             self._start(now)
-        at = self._bed(BedKey(alarm.ward, alarm.bed))
+        at = self._places.bed(BedKey(alarm.ward, alarm.bed))
         if alarm.rule not in at.book.rules:
             raise Refused(f"no rule {alarm.rule} is in force at {at.key}")
         case = at.cases.get(alarm.rule) or new_case(at, alarm.rule, alarm.onset)
+        rose = case.adopt(alarm)
+        self._judging.unsaved[at.key, alarm.rule] = None
         events: list[AlarmEvent] = []
-        case.adopt(alarm)
-        if case.state in (State.ACTIVE, *SILENCED):
-            self._judging.unsaved[at.key, alarm.rule] = None
-            return events
-        paused = at.pause is not None and now < at.pause.until
-        self._judging.take(at, case, Cause.WITHHELD if paused else Cause.ADOPTED, None, now, events)
+        if case.state not in STANDING:
+            self._judging.call(at, case, Cause.ADOPTED, now, events)
+        elif rose:
+            self._judging.call(at, case, Cause.ROSE, now, events)
         self._judging.arm(at, alarm.rule, now)
         return events
 
@@ -342,27 +335,6 @@ class Engine:
             for rule in at.book.in_order(at.book.timed):
                 self._judging.arm(at, rule, now)
 
-    def _bed(self, key: BedKey) -> BedState:
-        at = self._beds.get(key)
-        if at is None:
-            raise Refused(f"there is no bed {key} here")
-        return at
-
-    def _place(self, key: BedKey, now: int, events: list[AlarmEvent]) -> BedState:
-        """The place of equipment, made when it is first named; its alarms do not stay behind in a former ward."""
-        at = self._beds.get(key)
-        if at is not None:
-            return at
-        former = self._equipment.get(key.bed)
-        if former is not None:
-            old = self._beds.pop(former)
-            for case in list(old.cases.values()):
-                self._judging.take(old, case, Cause.WITHDRAWN, None, now, events)
-        at = self._beds[key] = BedState(key, ())
-        at.book, at.start, at.now = self._no_rules, now, now
-        self._equipment[key.bed] = key
-        return at
-
     def _command(self, alarm_id: str, cause: Cause, deed: Deed, now: int) -> list[AlarmEvent]:
         found = self._judging.open.get(alarm_id)
         if found is None:
@@ -373,9 +345,10 @@ class Engine:
             cause = Cause.RESET_UNKNOWN
         events: list[AlarmEvent] = []
         self._judging.take(at, case, cause, None, now, events, deed)
-        if rule == DRILL:
-            at.told[DRILL] = Told(False)
-        if rule == DRILL or case.state is State.INACTIVE:
+        if rule == DRILL and case.state is State.ACKNOWLEDGED:
+            at.told[DRILL] = Told(False)  # somebody has seen it, which is all it was for
+            self._judging.judge(at, rule, now, now, events)
+        elif case.state is State.INACTIVE:
             self._judging.judge(at, rule, now, now, events)  # a condition that has come back begins its next alarm
         self._judging.arm(at, rule, now)
         return events
@@ -393,7 +366,8 @@ class Engine:
             self._judging.judge(at, rule, now, now, events)
             self._judging.arm(at, rule, now)
             if deed is not None and len(events) > before and events[before].change == "reraised":
-                events[before] = msgspec.structs.replace(events[before], by=deed.by, reason=deed.reason)
+                reason = deed.reason or events[before].reason
+                events[before] = msgspec.structs.replace(events[before], by=deed.by, reason=reason)
 
     def _drill(self, at: BedState, source: str, record: Record, now: int) -> list[AlarmEvent]:
         """A TEST record: it says nothing of any patient or device."""
@@ -401,34 +375,21 @@ class Engine:
         events: list[AlarmEvent] = []
         case = at.cases.get(DRILL)
         if case is not None and case.alarm is not None and now - case.alarm.changed >= DRILL_AGAIN_MS:
-            self._judging.call_again(at, case, now, events)
+            self._judging.call(at, case, Cause.AGAIN, now, events)
         self._judging.judge(at, DRILL, now if record.clock == "unsynced" else record.time, now, events)
         self._judging.plan(at, DRILL, now + DRILL_MS)
         return events
 
-    def _hide(self, now: int, events: list[AlarmEvent]) -> None:
-        """Note which devices cannot be heard because of something above them."""
-        for at in self._beds.values():
-            changed = False
-            for source in at.sources.values():
-                hidden = self._broker_lost or source.name.partition("/")[0] in self._down
-                if hidden != source.hidden:
-                    source.hidden, changed = hidden, True
-                    source.since = source.since if hidden else now
-            if not changed:
-                continue
-            for rule in at.book.in_order(at.book.timed):
-                self._explain(at, rule, now, events)
-                self._judging.arm(at, rule, now)
-
-    def _explain(self, at: BedState, rule: str, now: int, events: list[AlarmEvent]) -> None:
+    def _explain(self, beds: Iterable[BedState], now: int, events: list[AlarmEvent]) -> None:
         """End what only said that a device is silent, now that something else says why."""
-        case = at.cases.get(rule)
-        if case is None or case.rule.kind != "technical" or not case.rule.silences or rule in at.off:
-            return
-        self._judging.judge(at, rule, now, now, events)
-        if case.state is not State.INACTIVE and case.condition is None:
-            self._judging.take(at, case, Cause.EXPLAINED, None, now, events)
+        for at in beds:
+            for rule in at.book.in_order(at.book.timed):
+                case = at.cases.get(rule)
+                if case is not None and case.rule.kind == "technical" and case.rule.silences and rule not in at.off:
+                    self._judging.judge(at, rule, now, now, events)
+                    if case.state is not State.INACTIVE and case.condition is None:
+                        self._judging.take(at, case, Cause.EXPLAINED, None, now, events)
+                self._judging.arm(at, rule, now)
 
     def _body(self, key: BedKey, rule: str) -> bytes | None:
         at = self._beds.get(key)
@@ -442,7 +403,7 @@ class Engine:
     def _resume(self, key: BedKey, rule: str, body: bytes, now: int) -> tuple[BedState, Case] | None:
         at = self._beds.get(key)
         if at is None and "/" in key.bed and rule in FAULTS:
-            at = self._place(key, now, [])
+            at, _ = self._places.settle(key, now)
         if rule == PAUSE_ROW:
             pause = pauses.load(body)
             if at is None:

@@ -66,6 +66,8 @@ class Judging:
         except Exception as error:  # whatever is wrong with one rule, the others go on
             self._switch_off(bed, rule, error, time, now, events)
             return
+        if verdict.answer is not Answer.HOLDS and rule not in bed.cases:
+            return
         paused = bed.pause is not None and now < bed.pause.until
         while True:
             case = bed.cases.get(rule) or new_case(bed, rule, time)
@@ -109,10 +111,10 @@ class Judging:
         if event is not None:
             events.append(event)
 
-    def call_again(self, bed: BedState, case: Case, now: int, events: list[AlarmEvent]) -> None:
-        """A further cause of an announced alarm, withheld where the bed's alarms are paused."""
+    def call(self, bed: BedState, case: Case, cause: Cause, now: int, events: list[AlarmEvent]) -> None:
+        """Take a step that calls people, withheld where the bed's alarms are paused."""
         paused = bed.pause is not None and now < bed.pause.until
-        self.take(bed, case, Cause.WITHHELD if paused else Cause.AGAIN, None, now, events)
+        self.take(bed, case, Cause.WITHHELD if paused else cause, None, now, events)
 
     def _switch_off(
         self, bed: BedState, rule: str, error: Exception, time: int, now: int, events: list[AlarmEvent]
@@ -127,7 +129,7 @@ class Judging:
         failed = bed.cases.get(RULE_FAILED)
         if failed is not None:
             failed.message = message
-            self.call_again(bed, failed, now, events)
+            self.call(bed, failed, Cause.AGAIN, now, events)
             return
         failed = bed.cases[RULE_FAILED] = new_case(bed, RULE_FAILED, time)
         failed.message = message

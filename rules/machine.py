@@ -48,7 +48,6 @@ class Cause(enum.Enum):
     ACKNOWLEDGE = "a person acknowledges it"
     PAUSE_AUDIO = "a person pauses its sound"
     PAUSE_ALARMS = "a person pauses all alarms of its bed"
-    RESUME = "a person ends the pause of its bed"
     RESET = "a person resets it"
     RESET_UNKNOWN = "a person resets it while nothing is known of its condition"
 
@@ -114,7 +113,6 @@ TABLE: dict[State, dict[Cause, Step]] = {
     },
     State.ALARMS_PAUSED: {
         Cause.PAUSE_ENDED: Step(State.ACTIVE, "reraised"),
-        Cause.RESUME: Step(State.ACTIVE, "reraised"),
         Cause.ACKNOWLEDGE: Step(State.ACKNOWLEDGED, "acknowledged"),
         # The bed's pause was given another end.
         Cause.PAUSE_ALARMS: Step(State.ALARMS_PAUSED, "alarms_paused"),
@@ -149,6 +147,8 @@ PUBLIC: dict[State, AlarmState] = {
 ANNOUNCED = (State.ACTIVE, State.ACKNOWLEDGED, State.AUDIO_PAUSED, State.ALARMS_PAUSED, State.LATCHED)
 SILENCED = (State.ACKNOWLEDGED, State.AUDIO_PAUSED, State.ALARMS_PAUSED)
 """States in which an alarm calls nobody though it is not over; each ends by itself at the alarm's `until`."""
+STANDING = (State.ACTIVE, *SILENCED)
+"""States of an alarm that is not over."""
 CALLS = frozenset({Cause.HELD, Cause.ROSE, Cause.AGAIN, Cause.ADOPTED, Cause.EXPIRED, Cause.PAUSE_ENDED})
 """Causes that make an alarm call, so that a pause of its bed withholds them."""
 BY_ITSELF = frozenset({Cause.EXPIRED, Cause.PAUSE_ENDED, Cause.ROSE, Cause.EXPLAINED, Cause.WITHDRAWN, Cause.WITHHELD})
@@ -158,8 +158,6 @@ ENDINGS: frozenset[Change] = frozenset({"cleared", "reset"})
 
 _REFUSALS = {
     (State.ACTIVE, Cause.RESET): "this alarm is still active; acknowledge it, only a latched alarm can be reset",
-    (State.ACTIVE, Cause.RESUME): "the alarms of this bed are not paused",
-    (State.ACTIVE, Cause.RESET_UNKNOWN): "acknowledge this alarm first: nothing is known of its condition",
     (State.ACKNOWLEDGED, Cause.RESET): "this alarm's condition still holds; only a latched alarm can be reset",
     (State.ACKNOWLEDGED, Cause.ACKNOWLEDGE): "this alarm is acknowledged already",
     (State.ACKNOWLEDGED, Cause.PAUSE_AUDIO): "this alarm is acknowledged already, it makes no sound",

@@ -1,0 +1,68 @@
+"""Places: the beds of a hub and its equipment at no bed, and which devices cannot be heard because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rules.beds import BedState
+from rules.book import Book
+from rules.machine import Refused
+from vitals.identity import BedKey
+
+
+class Places:
+    """Beds are given; the place of equipment, a BedKey of its ward and subject, is made when it is first named."""
+
+    def __init__(self, beds: Iterable[BedState], no_rules: Book) -> None:
+        self.beds = {bed.key: bed for bed in beds}
+        self._no_rules = no_rules
+        self._equipment: dict[str, BedKey] = {}  # the place of each subject
+        self._down: set[str] = set()
+        self._broker_lost = False
+
+    def bed(self, key: BedKey) -> BedState:
+        """The bed of this key. Raises Refused."""
+        at = self.beds.get(key)
+        if at is None:
+            raise Refused(f"there is no bed {key} here")
+        return at
+
+    def settle(self, key: BedKey, now: int) -> tuple[BedState, BedState | None]:
+        """The place of this key, and the former one of equipment that has moved to another ward."""
+        at = self.beds.get(key)
+        if at is not None:
+            return at, None
+        former = self._equipment.get(key.bed)
+        at = self.beds[key] = BedState(key, ())
+        at.book, at.start, at.now = self._no_rules, now, now
+        self._equipment[key.bed] = key
+        return at, None if former is None else self.beds.pop(former)
+
+    def gateway_down(self, gateway: str, down: bool, now: int) -> list[BedState]:
+        """Nothing can be heard of the devices of a gateway, or again something; the beds concerned."""
+        if down == (gateway in self._down):
+            return []
+        if down:
+            self._down.add(gateway)
+        else:
+            self._down.discard(gateway)
+        return list(self._hide(now))
+
+    def broker_lost(self, lost: bool, now: int) -> list[BedState]:
+        """Nothing at all can be heard, or again something; the beds concerned."""
+        if lost == self._broker_lost:
+            return []
+        self._broker_lost = lost
+        return list(self._hide(now))
+
+    def _hide(self, now: int) -> Iterator[BedState]:
+        for at in self.beds.values():
+            changed = False
+            for source in at.sources.values():
+                hidden = self._broker_lost or source.name.partition("/")[0] in self._down
+                if hidden != source.hidden:
+                    source.hidden, changed = hidden, True
+                    # Silence counts from now: what was not heard meanwhile is not the device's fault.
+                    source.since = source.since if hidden else now
+            if changed:
+                yield at
