@@ -269,7 +269,7 @@ class Tickets:
             ward=place.ward if place else "",
             bed=place.bed if place else "",
             fault=fault,  # type: ignore[arg-type]
-            message=(case.message if case.state in FAULTS else "") or note[:200],
+            message=note[:200] or (case.message if case.state in FAULTS else ""),
             opened=now,
             opened_by=by,
             standing={"online": False, "unknown": None}.get(case.state, True),
