@@ -92,6 +92,15 @@ class History:
         )
         return (StoredRecord(*row) for row in rows)
 
+    def entered(self, ward: str, bed: str, end: int) -> Iterator[tuple[int, str, float | None, int, int | None]]:
+        """What staff entered at a bed before `end`, as it came: (received, name, value, time, until)."""
+        rows: Iterator[tuple[int, str, float | None, int, int | None]] = self._db.execute(
+            "SELECT received, name, value, time, until FROM entry"
+            " WHERE ward = ? AND bed = ? AND received < ? ORDER BY id",
+            (ward, bed, end),
+        )
+        return rows
+
     def first_received(self) -> int | None:
         """When the oldest record was received; None of an empty journal."""
         row = self._db.execute("SELECT received FROM record ORDER BY id LIMIT 1").fetchone()

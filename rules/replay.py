@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
+from rules.beds import Entry
 from rules.book import Book
 from rules.documents import RuleSet
 from rules.engine import Bed, Engine
@@ -105,6 +107,21 @@ def deeds_of(events: Iterable[AlarmEvent]) -> Iterator[tuple[int, Deed]]:
             yield event.time, _unless_refused(do, event)
 
 
+def entering(bed: BedKey, entered: Iterable[tuple[int, str, Entry | None]], start: int) -> Iterator[tuple[int, Deed]]:
+    """What staff entered at `bed`: (when it came, name, entry; None takes it back), in the order it came.
+
+    What came before `start` is there from the start.
+    """
+    known: dict[str, Entry] = {}
+    for came, together in groupby(entered, key=lambda one: max(one[0], start)):
+        for _, name, entry in together:
+            if entry is None:
+                known.pop(name, None)
+            else:
+                known[name] = entry
+        yield came, _entering(bed, dict(known))
+
+
 class _Play:
     """One engine on its virtual clock, and what it has told."""
 
@@ -146,6 +163,13 @@ def _unless_refused(do: _Do, event: AlarmEvent) -> Deed:
             return do(engine, event, now)
         except Refused:
             return []
+
+    return deed
+
+
+def _entering(bed: BedKey, known: Mapping[str, Entry]) -> Deed:
+    def deed(engine: Engine, now: int) -> list[AlarmEvent]:
+        return engine.enter(bed, {name: entry for name, entry in known.items() if entry.holds(now)}, now)
 
     return deed
 

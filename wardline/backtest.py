@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,20 +12,27 @@ from typing import Literal, TextIO
 
 from hub.history import History
 from hub.rulebook import read_rule_sets
+from rules.beds import Entry
+from rules.book import Book, compile_book
+from rules.chain import Chain
+from rules.compiled import compile_rules
 from rules.documents import RuleSet
 from rules.engine import Bed
 from rules.episodes import Episode
 from rules.recording import SAMPLE_MS, read_recording
-from rules.replay import Heard, replay
+from rules.replay import Heard, entering, replay
 from vitals.errors import DocumentError, Problem, UsageError
 from vitals.identity import BedKey
 from vitals.readings import Record
+from wardline.commands.rules_limits import chain_in_force
 
 RECORDED = "recording"  # the ward, and the gateway, of what comes from a file
 LONGEST_HELD_MS = 60_000  # rows further apart are single measurements, not a sampled monitor
 
+LIVE = "live"  # instead of the name of a set: what each bed of a hub is judged by now, limits people set included
+
 Sets = tuple[str, ...]
-"""Rule sets that act together: names of shipped ones, absolute paths of others."""
+"""Rule sets that act together: names of shipped ones, absolute paths of others. Or LIVE and a hub's settings file."""
 Hold = Literal["auto", "yes", "no"]
 
 
@@ -75,7 +82,10 @@ class FileJob:
                 yield source, record, record.time
 
         end = self.begin + recording.length_ms
-        episodes = _judge(self.sets, Bed(bed, (source,)), heard, self.begin, end)
+        at = Bed(bed, (source,))
+        episodes = tuple(
+            replay(_rules(names), at, heard(), start=self.begin, until=end, attended=True).alarms for names in self.sets
+        )
         return Trial(
             bed=bed,
             span=(self.begin, end),
@@ -92,19 +102,37 @@ class BedJob:
     journal: Path
     bed: Bed
     sets: tuple[Sets, ...]
+    tags: tuple[str, ...]
     span: tuple[int, int]
 
     def run(self) -> Trial:
         """Read and judge it. Raises StorageError."""
-        history = History(self.journal)
+        history, (ward, bed) = History(self.journal), (self.bed.key.ward, self.bed.key.bed)
         try:
             kept = [
                 Heard(f"{stored.gateway}/{stored.device}", stored.record(), stored.received)
-                for stored in history.judged(self.bed.key.ward, self.bed.key.bed, *self.span)
+                for stored in history.judged(ward, bed, *self.span)
+            ]
+            entered = [
+                (received, name, None if value is None else Entry(value, time, until))
+                for received, name, value, time, until in history.entered(ward, bed, self.span[1])
             ]
         finally:
             history.close()
-        episodes = _judge(self.sets, self.bed, lambda: kept, *self.span)
+        start, until = self.span
+        episodes = tuple(
+            replay(
+                (),
+                self.bed,
+                kept,
+                start=start,
+                until=until,
+                deeds=entering(self.bed.key, entered, start),
+                attended=True,
+                book=_book(names, self.bed.key, self.tags, until),
+            ).alarms
+            for names in self.sets
+        )
         return Trial(bed=self.bed.key, span=self.span, records=len(kept), episodes=episodes)
 
 
@@ -142,14 +170,17 @@ def _run(job: FileJob | BedJob) -> Trial:
     return job.run()
 
 
-def _judge(
-    sets: Iterable[Sets],
-    bed: Bed,
-    heard: Callable[[], Iterable[tuple[str, Record, int]]],
-    start: int,
-    until: int,
-) -> tuple[tuple[Episode, ...], ...]:
-    return tuple(replay(_rules(names), bed, heard(), start=start, until=until, attended=True).alarms for names in sets)
+def _book(names: Sets, bed: BedKey, tags: tuple[str, ...], now: int) -> Book:
+    """What a bed of a hub is judged by: rules of these sets whose scope includes it, or what is in force there."""
+    if names[0] != LIVE:
+        return compile_book(compile_rules(_rules(names), bed=bed, tags=tags))
+    chain, patients = _chain(names[1])
+    return chain.book(bed, patients.get(bed, ""), now)
+
+
+@lru_cache(maxsize=1)
+def _chain(config: str) -> tuple[Chain, dict[BedKey, str]]:
+    return chain_in_force(Path(config))
 
 
 @lru_cache(maxsize=8)

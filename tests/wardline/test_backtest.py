@@ -1,6 +1,8 @@
 """`wardline rules backtest` on recordings and on the journal of a hub."""
 
+import contextlib
 import json
+import sqlite3
 import time
 
 import msgspec
@@ -131,6 +133,33 @@ def test_only_what_came_since_then_counts(folder, journal, capsys):
     found = document(capsys, "--rules", "strict.yaml", "--config", "hub.yaml", "--since", "30s")
     assert (found["new"]["alarms"], found["new"]["end"] - found["new"]["start"]) == (0, 30_000)
     assert found["records"] <= 60
+
+
+def write(folder, statement, values):
+    with contextlib.closing(sqlite3.connect(folder / "journal.db")) as database, database:
+        database.execute(statement, values)
+
+
+def test_live_rules_are_those_with_the_limits_that_people_have_set(folder, journal, capsys):
+    row = (journal, "set", "bed/icu/1", "spo2-low", 75.0, "probe", "nurse-1", "known lung disease", journal)
+    columns = 'time, change, scope, rule, bound, profile, "by", reason, set_at'
+    write(folder, f"INSERT INTO limit_override ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    found = document(capsys, "--rules", "strict.yaml", "--against", "live", "--config", "hub.yaml")
+    assert (counts(found["old"]), counts(found["new"])) == ({}, {"spo2-low": 1})
+
+
+def test_what_staff_entered_counts_from_when_it_came(folder, journal, capsys):
+    condition = (
+        "{id: on-oxygen, kind: physiological, when: oxygen == 1 and spo2 < 99, for: 0s, priority: low, message: x}"
+    )
+    (folder / "oxygen.yaml").write_text(f"{RULES % 50}conditions:\n  - {condition}\n")
+    row = ("icu", "2", journal - 60_000, journal - 60_000, "nurse-1", "oxygen", 1.0, journal + 60_000, "")
+    columns = 'ward, bed, time, received, "by", name, value, until, reason'
+    write(folder, f"INSERT INTO entry ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    found = document(capsys, "--rules", "oxygen.yaml", "--against", "strict.yaml", "--config", "hub.yaml")
+    (alarm,) = found["only_new"]
+    assert (alarm["bed"], alarm["rule"]) == ("2", "on-oxygen")
+    assert 0 <= alarm["raised"] - (journal - 60_000) <= 1_000
 
 
 @pytest.mark.parametrize(

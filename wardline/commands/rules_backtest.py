@@ -24,10 +24,10 @@ from rules.episodes import Episode
 from rules.whatif import compare
 from vitals.durations import Duration
 from vitals.errors import UsageError
-from wardline.backtest import BedJob, FileJob, Sets, Trial, recordings, run_jobs
+from vitals.identity import BedKey
+from wardline.backtest import LIVE, BedJob, FileJob, Sets, Trial, recordings, run_jobs
 from wardline.burden_table import NOTHING, figures, lasting, table
 
-LIVE = "live"
 BEGIN = "2026-01-01T00:00:00Z"
 LISTED = 10
 
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     sets = [_named(arguments.rules, arguments.config)]
     if arguments.against is not None:
         sets.append(_named(arguments.against, arguments.config))
-    for names in sets:
+    for names in (names for names in sets if names[0] != LIVE):
         compile_rules(read_rule_sets(names, Path()))  # what is wrong is said once and before any work
     trials = _recorded(arguments, tuple(sets)) if arguments.data is not None else _kept(arguments, tuple(sets))
     report = _Report([_title(side) for side in (arguments.rules, arguments.against) if side], trials, arguments.list)
@@ -77,13 +77,8 @@ def _named(names: Sequence[str], config: Path | None) -> Sets:
     if list(names) == [LIVE]:
         if config is None:
             raise UsageError(f"the {LIVE} rules are those of a hub: give its settings with --config")
-        settings = read_settings(config, HubSettings)
-        return tuple(_absolute(name, config.resolve().parent) for name in settings.rules)
-    return tuple(_absolute(name, Path()) for name in names)
-
-
-def _absolute(name: str, folder: Path) -> str:
-    return str((folder / name).resolve()) if name.endswith((".yaml", ".yml")) else name
+        return (LIVE, str(config.resolve()))
+    return tuple(str(Path(name).resolve()) if name.endswith((".yaml", ".yml")) else name for name in names)
 
 
 def _title(names: Sequence[str]) -> str:
@@ -118,7 +113,10 @@ def _kept(arguments: argparse.Namespace, sets: tuple[Sets, ...]) -> list[Trial]:
     if first is None or first >= end:
         raise UsageError(f"the journal {journal} holds no readings yet; give recordings with --data instead")
     span = (max(first, end - since), end)
-    jobs = [BedJob(journal=journal, bed=bed, sets=sets, span=span) for bed in Registry(settings).beds()]
+    tags = {BedKey(ward.id, bed.id): tuple(bed.tags) for ward in settings.wards for bed in ward.beds}
+    jobs = [
+        BedJob(journal=journal, bed=bed, sets=sets, tags=tags[bed.key], span=span) for bed in Registry(settings).beds()
+    ]
     return run_jobs(jobs, arguments.jobs)
 
 
