@@ -10,6 +10,7 @@ import msgspec
 from hub.journal import Write
 from hub.late import late_row
 from rules.engine import Engine
+from rules.machine import Refused
 from vitals.alarms import Alarm, AlarmEvent
 from vitals.bundles import BedsideReport
 from vitals.codec import decode, require_gateway
@@ -38,11 +39,16 @@ def take_report(
         if alarm.subject or BedKey(alarm.ward, alarm.bed) not in own:
             raise WireError(f"identity: no device of the gateway stands at bed {alarm.ward}/{alarm.bed}")
     events: list[AlarmEvent] = []
+    writes: list[Write] = []
     for alarm in report.standing:
-        if _is_news(engine, alarm):
+        if not _is_news(engine, alarm):
+            continue
+        try:
             events += engine.adopt(alarm, now)
+        except Refused:  # its rule was taken out of force meanwhile; that it was raised is not forgotten
+            writes.append(late_row(_late(AlarmEvent(change="raised", time=alarm.raised, alarm=alarm))))
     standing = {alarm.id for alarm in engine.alarms()}
-    writes = [late_row(_late(event)) for event in report.ended if event.alarm.id not in standing]
+    writes += [late_row(_late(event)) for event in report.ended if event.alarm.id not in standing]
     return Taken(events, writes)
 
 

@@ -44,16 +44,21 @@ class Access(NamedTuple):
 
 
 _ROLES: Mapping[Role, Access] = {
-    "gateway": Access(write=("up/{name}/#",), read=("down/{name}/#", "hub/+/status")),
+    "gateway": Access(write=("up/{name}/#",), read=("down/{name}/#", "hub/+/status", "hub/+/heartbeat")),
     # The hub reads its own retained alarms, to take back those it no longer stands by.
     # Its paging writes pages and reads the receipts of the devices.
     "hub": Access(
         write=("down/#", "ward/#", "result/#", "hub/#", "page/+"),
         read=("up/#", "command/#", "ward/+/+/alarm/+", "hub/+/alarm/#", "hub/+/pagers", "page/+/received"),
     ),
-    "display": Access(write=("command/{name}/#",), read=("ward/#", "hub/#", "up/+/wave", "result/{name}/#")),
+    # What gateways alarm by themselves is for everybody near the bed, as long as the broker is there.
+    "display": Access(
+        write=("command/{name}/#",),
+        read=("ward/#", "hub/#", "up/+/wave", "up/+/status", "up/+/bedside", "result/{name}/#"),
+    ),
     "pager": Access(
-        write=("command/{name}/#", "page/{name}/received"), read=("ward/#", "hub/#", "result/{name}/#", "page/{name}")
+        write=("command/{name}/#", "page/{name}/received"),
+        read=("ward/#", "hub/#", "up/+/bedside", "result/{name}/#", "page/{name}"),
     ),
 }
 
