@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rules.expressions import ExpressionError, parse
+from rules.faults import FAULTS
+from rules.pauses import PAUSE_ROW
 from rules.schedules import is_zone
 from rules.score_documents import NEWS2, Score, check_score, score_table, shipped_scores
 from rules.scores import ScoreTable
 from rules.tokens import unknown_name
 from vitals.alarms import PRIORITY_RANK
+from vitals.drills import DRILL
 from vitals.durations import Duration
 from vitals.parameters import PARAMETERS, Parameter
 from vitals.yamldoc import Path
@@ -24,6 +27,7 @@ LONGEST_DELAY = Duration.parse("5min")  # a notice later than this helps nobody;
 SHORTEST_ACKNOWLEDGEMENT = Duration.parse("1min")
 LONGEST_ACKNOWLEDGEMENT = Duration.parse("4h")
 
+_OWN = frozenset({RULE_FAILED, DRILL, PAUSE_ROW, *FAULTS})
 _Where = tuple[Path, str]
 
 
@@ -178,8 +182,8 @@ def _check_ids(limits: Sequence[tuple[int, Limit]], conditions: Sequence[tuple[i
     rules += [(("conditions", index, "id"), condition.id) for index, condition in conditions]
     seen: set[str] = set()
     for path, id_ in rules:
-        if id_ == RULE_FAILED:
-            yield path, f"{RULE_FAILED} is the engine's own alarm; choose another id"
+        if id_ in _OWN:
+            yield path, f"{id_} is the engine's own alarm; choose another id"
         elif id_ in seen:
             yield path, f"{id_} is the id of an earlier rule"
         seen.add(id_)
