@@ -147,6 +147,10 @@ class Engine:
 
     def enter(self, bed: BedKey, entries: Mapping[str, Entry], now: int) -> list[AlarmEvent]:
         """Staff entered something: `entries` are all that are valid at `bed` now."""
+        if not self._started:
+            self._start(now)
+        if not self._started:
+            self._start(now)
         at = self._beds[bed]
         new = [entry.time for name, entry in entries.items() if at.entries.get(name) != entry]
         at.entries = dict(entries)
@@ -254,6 +258,8 @@ class Engine:
 
     def gateway_down(self, gateway: str, down: bool, now: int) -> list[AlarmEvent]:
         """While a gateway is down the silence of its devices says nothing of them, and no alarm of theirs says so."""
+        if not self._started:
+            self._start(now)
         events: list[AlarmEvent] = []
         self._explain(self._places.gateway_down(gateway, down, now), now, events)
         return events
