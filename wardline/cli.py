@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": "say what stands at the serial ports and what this machine lacks as a gateway",
     "rules": "check and test rule documents",
     "pagers": "say who is paged when, or be a pager in this terminal",
+    "report": "count the alarms of a week",
     "grafana": "build, check or push the dashboards",
     "tickets": "the work on devices and gateways: list, show, open, assign, note, close, export",
     "drill": "send a TEST alarm from a bed through the real path, and say where it stopped",
