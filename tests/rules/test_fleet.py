@@ -108,6 +108,16 @@ def test_a_device_its_gateway_does_not_speak_of_is_offline_once_it_is_silent(rig
     assert "does not speak of it" in rig.fleet.message(MON)
 
 
+def test_a_later_state_never_begins_before_an_earlier_one(rig):
+    rig.record("mon-a")
+    rig.wait(2)
+    rig.say(line("mon-a", "error", "parity"))
+    rig.wait(16, each=lambda: rig.told(rig.fleet.spoke("gw-1", rig.now)))
+    first, second = [change for change in rig.changes if change.equipment == MON][-2:]
+    assert (first.state, second.state) == ("error", "offline")
+    assert second.since >= first.since
+
+
 def test_a_gateway_that_vanishes_is_one_fault_and_its_devices_are_unknown(rig):
     both_up(rig)()
     rig.record("mon-a")

@@ -114,6 +114,17 @@ def test_after_a_restart_the_time_the_hub_was_away_is_unknown_and_not_more_than_
     assert abs(present.uptime[0].known - HOUR_MS - 60_000) < 2 * WATCHED_MS
 
 
+def test_a_state_that_began_just_before_the_hub_was_killed_is_not_known_to_have_ended_before_it_began(house):
+    house.run(15_000 - house.now % WATCHED_MS, mon_a="up", mon_b="up")
+    house.say(mon_a="down", mon_b="up")
+    house.commit()
+    house.restart_after(HOUR_MS)
+    house.commit()
+    stretches = house.ask(lambda ledger: ledger.stretches(MON, 0, house.now + 1, house.now))
+    assert [one.state for one in stretches] == ["online", "offline", "unknown"]
+    assert stretches[1].end >= stretches[1].start
+
+
 def test_a_hub_that_is_not_running_makes_its_last_word_old_and_its_devices_unknown(house):
     assert house.states(now=house.now + UNWATCHED_MS // 2)[-1] == "online"
     later = house.now + HOUR_MS
@@ -152,8 +163,7 @@ def test_a_ticket_closed_over_a_standing_fault_stays_closed_over_a_restart(house
 def test_what_a_person_does_never_stands_before_what_happened_earlier_in_the_same_commit(house):
     house.run(20_000, mon_a="down", mon_b="up")
     house.say(mon_a="up", mon_b="up")  # the ticket's row changes, and waits for the commit
-    result = house.do("assign-ticket", ticket=1, technician="tech-2")
-    house.commit()
+    result = house.do("assign-ticket", ticket=1, technician="tech-2")  # its own rows are all that is committed
     ticket = house.ask(lambda ledger: ledger.ticket(1))
     assert (result.ticket, ticket.technician, ticket.standing) == (1, "tech-2", False)
 
