@@ -92,8 +92,8 @@ class Workshop:
         for event in events:
             self._waiting += rows.event_writes(event)
             if event.kind in ("opened", "reopened", "closed"):
-                ticket = event.ticket
-                log.info("ticket %d for %s is %s: %s", ticket.number, ticket.equipment, event.kind, event.text)
+                # Never the words of people: a note may name a patient.
+                log.info("ticket %d for %s is %s", event.ticket.number, event.ticket.equipment, event.kind)
 
 
 def _places(registry: Registry) -> dict[Equipment, BedKey | None]:
