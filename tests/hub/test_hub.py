@@ -1,90 +1,10 @@
 """The hub as a process on a real broker: readings in; journal, alarms, receipts and answers out."""
 
-import json
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
-from queue import Empty, Queue
-
-import paho.mqtt.client as mqtt
 import pytest
 
+from tests.fixtures_hub import Client, Hub
+
 pytestmark = pytest.mark.system
-
-TIMEOUT_S = 15.0
-
-
-class Client:
-    """A paho client that keeps what it hears."""
-
-    def __init__(self, port: int, *topics: str) -> None:
-        self.heard: Queue[mqtt.MQTTMessage] = Queue()
-        self.kept: list[tuple[str, dict | None]] = []
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-        self.client.on_message = lambda _client, _data, message: self.heard.put(message)
-        self.client.on_connect = lambda client, *_: [client.subscribe(topic, qos=1) for topic in topics]
-        self.client.connect("127.0.0.1", port)
-        self.client.loop_start()
-
-    def publish(self, topic: str, payload, **options) -> None:
-        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self.client.publish(f"wardline/v1/{topic}", body, qos=1, **options).wait_for_publish(5)
-
-    def wait_for(self, fits, timeout_s: float = TIMEOUT_S):
-        """Take the first message `fits(topic, decoded payload)` is true for; the others stay for later."""
-        deadline = time.monotonic() + timeout_s
-        for index, (topic, payload) in enumerate(self.kept):
-            if fits(topic, payload):
-                return self.kept.pop(index)
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                message = self.heard.get(timeout=left)
-            except Empty:
-                break
-            topic = message.topic.removeprefix("wardline/v1/")
-            payload = json.loads(message.payload) if message.payload else None
-            if fits(topic, payload):
-                return topic, payload
-            self.kept.append((topic, payload))
-        raise AssertionError(f"nothing fitted; heard: {self.kept[-10:]}")
-
-    def forget(self) -> None:
-        """What was heard until now no longer counts."""
-        self.kept.clear()
-        while not self.heard.empty():
-            self.heard.get()
-
-    def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-
-
-class Hub:
-    """`wardline hub run --part ingest` in a folder of its own."""
-
-    def __init__(self, folder, settings: str) -> None:
-        self.folder = folder
-        (folder / "hub.yaml").write_text(settings)
-        self.process: subprocess.Popen | None = None
-
-    def start(self) -> None:
-        words = ["hub", "run", "--part", "ingest", "--config", str(self.folder / "hub.yaml")]
-        self.process = subprocess.Popen([sys.executable, "-m", "wardline", *words])
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=10)
-
-    def stop(self) -> int:
-        if self.process.poll() is None:
-            self.process.terminate()
-        return self.process.wait(timeout=10)
-
-    def rows(self, query: str):
-        with sqlite3.connect(f"file:{self.folder / 'journal.db'}?mode=ro", uri=True) as db:
-            return db.execute(query).fetchall()
 
 
 @pytest.fixture
