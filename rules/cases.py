@@ -91,6 +91,8 @@ class Case:
                     priority = extreme.priority
             elif verdict.answer is not Answer.UNKNOWN:
                 self.risen = None
+        if self.state is State.LATCHED and extreme is not None and priority == extreme.priority and verdict.extreme:
+            return Cause.HELD  # the priority is as high already; what is extreme again must not wait any longer
         if PRIORITY_RANK[priority] <= PRIORITY_RANK[self.priority] or self.condition is False:
             return None
         standing = self.state in STANDING
@@ -341,8 +343,9 @@ def settle(case: Case, bed: BedState, now: int) -> None:
     """Let the restored values of a limit stand for the stale time once more, from now on.
 
     With no delay running they may be hours old. Until its device speaks again (or its stale time has passed), the
-    value that made a limit alarm must still stand against another device's that would clear it.
+    value that made a limit alarm must still stand against another device's that would clear it. A value that was fine
+    must not: an old one would clear what is now unknown.
     """
-    if case.since is None:
+    if case.since is None and case.condition:
         for source in bed.sources.values():
             source.seen.update((name, now) for name in case.rule.limit_of if name in source.seen)

@@ -1,9 +1,12 @@
 """A bed with rules, told second by second what its devices send."""
 
 import functools
+from types import MappingProxyType
 
 import pytest
 
+from rules.book import compile_book
+from rules.compiled import compile_rules
 from rules.documents import read_rules
 from rules.engine import Bed, Engine
 from vitals.identity import BedKey
@@ -65,6 +68,29 @@ class Ward:
     def reset(self, alarm_id=None, by="nurse", reason=""):
         return self._keep(self.engine.reset(alarm_id or self.alarm.id, by, reason, self.now))
 
+    def pause_audio(self, what=BED, seconds=None, by="nurse-1", reason=""):
+        return self._keep(self.engine.pause_audio(what, by, reason, self._in(seconds), self.now))
+
+    def pause_alarms(self, seconds=None, by="nurse-1", reason="washing", bed=BED):
+        return self._keep(self.engine.pause_alarms(bed, by, reason, self._in(seconds), self.now))
+
+    def resume_alarms(self, by="nurse-1", reason="", bed=BED):
+        return self._keep(self.engine.resume_alarms(bed, by, reason, self.now))
+
+    def fault(self, rule, holds=True, subject="", ward="north", **fields):
+        place = BedKey(ward, subject or "7")
+        return self._keep(self.engine.fault(place, subject, rule, holds, self.now, **fields))
+
+    def gateway_down(self, down=True, gateway="gw"):
+        return self._keep(self.engine.gateway_down(gateway, down, self.now))
+
+    def adopt(self, alarm):
+        return self._keep(self.engine.adopt(alarm, self.now))
+
+    def rebook(self, rules, bounds=MappingProxyType({})):
+        book = compile_book(compile_rules([_read(rules)], bounds))
+        return self._keep(self.engine.rebook(BED, book, self.now))
+
     def commit(self):
         """Save what changed, as the hub does many times a second."""
         self.kept |= {row[:3]: row for row in self.engine.unsaved()}
@@ -84,6 +110,9 @@ class Ward:
     @property
     def told(self):
         return [((event.time - START) / 1_000, event.change, event.alarm.rule) for event in self.events]
+
+    def _in(self, seconds):
+        return None if seconds is None else self.now + round(seconds * 1_000)
 
     def _keep(self, events):
         self.events += events
