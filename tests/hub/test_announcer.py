@@ -21,10 +21,10 @@ class Line:
         return said
 
 
-def event(change="raised", rev=1) -> AlarmEvent:
+def event(change="raised", rev=1, **fields) -> AlarmEvent:
     alarm = Alarm(
-        id="0" * 16, rule="spo2-low", ward="icu", bed="1", kind="physiological", priority="high", state="active",
-        rev=rev, message="SpO2 low", onset=1, raised=2, changed=3,
+        id="0" * 16, rule="spo2-low", kind="physiological", priority="high", state="active",
+        rev=rev, message="SpO2 low", onset=1, raised=2, changed=3, **({"ward": "icu", "bed": "1"} | fields),
     )  # fmt: skip
     return AlarmEvent(change=change, time=3, alarm=alarm)
 
@@ -74,3 +74,15 @@ def test_an_event_announced_without_a_connection_waits_for_one():
     assert announcer.confirmed() == []
     announcer.repeat([])
     assert announcer.confirmed() == [7]
+
+
+def test_an_alarm_of_equipment_has_a_topic_of_its_own_and_its_events_go_to_its_ward_or_the_hub():
+    line = Line()
+    announcer = Announcer(line, "hub-test")
+    announcer.announce(event(bed="", subject="gateway/gw-a"))
+    assert line.topics() == ["hub/hub-test/alarm/gateway/gw-a/spo2-low", "ward/icu/event"]
+    announcer.announce(event(bed="", ward="", subject="broker/hub-test"))
+    assert line.topics() == ["hub/hub-test/alarm/broker/hub-test/spo2-low", "hub/hub-test/event"]
+    announcer.committed(7, event(bed="", ward="", subject="broker/hub-test"), generation=0)
+    announcer.repeat([event(bed="", subject="gateway/gw-a").alarm])
+    assert line.topics() == ["hub/hub-test/alarm/gateway/gw-a/spo2-low", "hub/hub-test/event"]
