@@ -14,14 +14,16 @@ from pathlib import Path
 import firmware_sim
 from chassis.mqtt import BrokerSettings
 from chassis.session import Session
+from chassis.settings import read_text
 from chassis.tasks import run_until, supervise
+from rules.rotas import read_pagers
 from vitals import topics
 from vitals.alarms import AlarmEvent
 from vitals.codec import decode
 from vitals.errors import UsageError, WireError
 from wardline import board
 from wardline.broker import Choice, RunningBroker, start_broker
-from wardline.credentials import SECRETS_FOLDER, read_secret, write_broker_files
+from wardline.credentials import SECRETS_FOLDER, Client, read_secret, write_broker_files
 from wardline.demo_settings import CLIENTS, DEVICES, EDGE_FILE, HUB_FILE, LINES_FOLDER, PAGER, write_settings
 from wardline.embedded import EmbeddedBroker
 from wardline.processes import Child
@@ -44,6 +46,7 @@ class DemoOptions:
     broker_port: int
     broker: Choice
     seconds: float | None  # None: until it is stopped
+    pagers: Path | None = None  # a pagers document: whom to page
 
 
 class Demo:
@@ -85,8 +88,8 @@ class Demo:
 
     async def _start_broker(self) -> None:
         folder, options = self._folder, self._options
-        write_broker_files(folder, CLIENTS)
-        write_settings(folder, options.port, options.broker_port)
+        write_broker_files(folder, [*CLIENTS, *_recipients(options.pagers)])
+        write_settings(folder, options.port, options.broker_port, options.pagers)
         for name in ("logs", "hub", "edge", LINES_FOLDER):
             (folder / name).mkdir(mode=0o700, exist_ok=True)
         self._screen.step("state", f"settings, secrets and history in {folder}")
@@ -176,6 +179,14 @@ class Demo:
         if self._broker is not None:
             await self._broker.stop()
         self._screen.step("stopped", "edge, simulator, hub and broker")
+
+
+def _recipients(pagers: Path | None) -> list[Client]:
+    """A login for each recipient with a device. Raises DocumentError or UsageError."""
+    if pagers is None:
+        return []
+    plan = read_pagers(read_text(pagers), str(pagers))
+    return [Client(recipient.id, "pager") for recipient in plan.recipients.values() if recipient.mqtt]
 
 
 def check_ports(port: int, broker_port: int) -> None:

@@ -33,9 +33,10 @@ BEDS = {device: str(number) for number, device in enumerate(DEVICES, start=1)}
 HUB_FILE, EDGE_FILE, LINES_FOLDER = "hub.yaml", "edge.yaml", "lines"
 
 
-def write_settings(folder: Path, port: int, broker_port: int) -> None:
+def write_settings(folder: Path, port: int, broker_port: int, pagers: Path | None = None) -> None:
     """Write both settings files and read them back the way their owners will. Raises DocumentError."""
-    _write(folder / HUB_FILE, hub_settings(port, broker_port))
+    paging = {} if pagers is None else _paging(pagers, port)
+    _write(folder / HUB_FILE, hub_settings(port, broker_port) | paging)
     _write(folder / EDGE_FILE, edge_settings(folder, broker_port))
     read_settings(folder / HUB_FILE, HubSettings)
     load_settings(folder / EDGE_FILE)
@@ -57,6 +58,10 @@ def hub_settings(port: int, broker_port: int) -> dict[str, Any]:
             {"id": GATEWAY, "devices": [{"id": device, "bed": f"{WARD}/{bed}"} for device, bed in BEDS.items()]}
         ],
     }
+
+
+def _paging(document: Path, port: int) -> dict[str, Any]:
+    return {"pagers": {"file": str(document.resolve()), "path": "hub/pages.db", "base_url": f"http://127.0.0.1:{port}"}}
 
 
 def edge_settings(folder: Path, broker_port: int) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto (default): mosquitto when it is installed, otherwise the embedded one",
     )
+    parser.add_argument("--pagers", type=Path, metavar="FILE", help="a pagers document: page these people")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             broker_port=arguments.broker_port,
             broker=arguments.broker,
             seconds=arguments.seconds,
+            pagers=arguments.pagers,
         )
         return asyncio.run(_run(folder, options))
 
