@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rules.documents import Limit, RuleSet
+from rules.bounds import Bound, bounds_of
+from rules.documents import RuleSet
 from vitals.alarms import PRIORITY_RANK
 
 COLOURS = {"high": "red", "medium": "yellow", "low": "blue"}
@@ -16,9 +17,10 @@ def thresholds(rule_set: RuleSet, parameter: str, normal: str = "transparent") -
     """The zones of a parameter, each in the colour of the gravest limit broken there; `normal` where none is.
 
     Grafana counts a value on a step to the zone above it, so a value exactly on a high limit is coloured already.
+    Second tiers are zones, too; bounds at hours of the day are not, for a dashboard has one set of zones.
     """
     limits = limits_of(rule_set, parameter)
-    bounds = sorted({limit.bound for limit in limits})
+    bounds = sorted({limit.value for limit in limits})
     steps: list[dict[str, Any]] = []
     for low, high in zip([None, *bounds], [*bounds, None], strict=True):
         broken = [limit for limit in limits if _broken_between(limit, low, high)]
@@ -27,12 +29,13 @@ def thresholds(rule_set: RuleSet, parameter: str, normal: str = "transparent") -
     return {"mode": "absolute", "steps": steps}
 
 
-def limits_of(rule_set: RuleSet, parameter: str) -> list[Limit]:
-    """The limits a parameter is judged by, directly or as the fallback of another."""
-    return [limit for limit in rule_set.limits if parameter in (limit.parameter, limit.fallback)]
+def limits_of(rule_set: RuleSet, parameter: str) -> list[Bound]:
+    """The bounds a parameter is judged by, directly or as the fallback of another."""
+    limits = [limit for limit in rule_set.limits if parameter in (limit.parameter, limit.fallback)]
+    return [bound for bound in bounds_of(limits, {}).values() if not bound.hours]
 
 
-def _broken_between(limit: Limit, low: float | None, high: float | None) -> bool:
+def _broken_between(limit: Bound, low: float | None, high: float | None) -> bool:
     if limit.side == "low":
-        return high is not None and limit.bound >= high
-    return low is not None and limit.bound <= low
+        return high is not None and limit.value >= high
+    return low is not None and limit.value <= low

@@ -383,7 +383,7 @@ class Engine:
         if case is not None and case.alarm is not None and now - case.alarm.changed >= DRILL_AGAIN_MS:
             self._judging.call(at, case, Cause.AGAIN, now, events)
         self._judging.judge(at, DRILL, now if record.clock == "unsynced" else record.time, now, events)
-        self._judging.plan(at, DRILL, now + DRILL_MS)
+        self._judging.arm(at, DRILL, now)
         return events
 
     def _explain(self, beds: Iterable[BedState], now: int, events: list[AlarmEvent]) -> None:

@@ -130,6 +130,19 @@ def _points(name: str, partial: bool, parser: Parser, token: Token) -> Node:
     return Node("number", evaluate, token.column)
 
 
+def _red(parser: Parser, token: Token) -> Node:
+    word = parser.name("the name of a score")
+    table = parser.tables[one_of(word, parser.tables, "score")]
+    parser.uses.parameters |= table.parameters
+    parser.uses.entries |= table.entries
+
+    def evaluate(view: View) -> bool | None:
+        result = view.score(table)
+        return result.red if result.complete else None
+
+    return Node("truth", evaluate, token.column)
+
+
 FUNCTIONS: dict[str, Callable[[Parser, Token], Node]] = {
     "absent": _absent,
     "change": functools.partial(_over, Window.change, True),
@@ -141,6 +154,7 @@ FUNCTIONS: dict[str, Callable[[Parser, Token], Node]] = {
     "n_of_m": _n_of_m,
     "news2": functools.partial(_points, NEWS2, False),
     "news2_partial": functools.partial(_points, NEWS2, True),
+    "red": _red,
     "score": _score,
     "silent": _silent,
 }

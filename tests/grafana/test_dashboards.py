@@ -62,14 +62,14 @@ def _lost(given, back, path="$"):
 
 @pytest.mark.parametrize("name", [name for name in PARAMETERS if limits_of(RULES, name)])
 def test_colours_change_exactly_at_the_limits_of_the_rules(name):
-    bounds = {limit.bound for limit in limits_of(RULES, name)}
+    bounds = {limit.value for limit in limits_of(RULES, name)}
     shown = 0
     for panel in (panel for board in BOARDS.values() for panel in panels_of(board)):
         for steps in _steps_for(panel, name):
             shown += 1
             assert {step["value"] for step in steps} == {None, *bounds}
             for limit in limits_of(RULES, name):
-                beyond = limit.bound - 0.001 if limit.side == "low" else limit.bound
+                beyond = limit.value - 0.001 if limit.side == "low" else limit.value
                 assert _colour(steps, beyond) in (COLOURS[limit.priority], COLOURS["high"])
             assert _colour(steps, _normal(name)) == "transparent"
     assert shown
@@ -92,8 +92,8 @@ def _colour(steps, value):
 
 def _normal(name):
     limits = limits_of(RULES, name)
-    lows = [limit.bound for limit in limits if limit.side == "low"]
-    highs = [limit.bound for limit in limits if limit.side == "high"]
+    lows = [limit.value for limit in limits if limit.side == "low"]
+    highs = [limit.value for limit in limits if limit.side == "high"]
     return max(lows) if lows else min(highs) - 1
 
 

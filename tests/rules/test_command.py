@@ -1,6 +1,7 @@
 """`wardline rules check` and `wardline rules test`."""
 
 import json
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def test_check_says_what_is_in_a_good_document(tmp_path, capsys):
     file = tmp_path / "mine.yaml"
     file.write_text(set_text("adult-ward"))
     assert main(["rules", "check", str(file)]) == 0
-    assert capsys.readouterr().out == f"{file}: ok, 18 limits, 9 conditions\n"
+    assert capsys.readouterr().out == f"{file}: ok, 15 limits, 12 conditions\n"
 
 
 def test_check_without_a_file_checks_the_shipped_sets(capsys):
@@ -76,7 +77,9 @@ def test_test_shows_a_timeline_of_what_went_otherwise(tmp_path, capsys):
     assert main(["rules", "test", "--json", str(stories)]) == 1
     (report,) = json.loads(capsys.readouterr().out)
     assert report["passed"] is False
-    assert report["scenarios"][0]["told"] == [{"at": 15_000, "change": "raised", "rule": "spo2-low"}]
+    assert report["scenarios"][0]["told"] == [
+        {"at": 15_000, "change": "raised", "rule": "spo2-low", "priority": "medium"}
+    ]
 
 
 def test_test_reports_problems_of_the_rules_it_names(tmp_path, capsys):
@@ -91,3 +94,24 @@ def test_test_says_where_it_looked_for_rules(tmp_path, capsys):
     stories.write_text(STORIES.replace("RULES", "nowhere.yaml"))
     assert main(["rules", "test", str(stories)]) == 2
     assert f"there are no rules {tmp_path / 'nowhere.yaml'}" in capsys.readouterr().err
+
+
+def test_test_writes_junit_with_a_case_for_each_scenario(tmp_path, capsys):
+    stories, out = tmp_path / "mine.scenarios.yaml", tmp_path / "out.xml"
+    text = STORIES.replace("RULES", "adult-ward")
+    stories.write_text(text + text.split("scenarios:\n")[1].replace("id: low", "id: late").replace("15s", "14s"))
+    assert main(["rules", "test", str(stories), "--junit", str(out)]) == 1
+    (suite,) = ElementTree.parse(out).getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "0")
+    good, bad = suite
+    assert (good.get("name"), len(good)) == ("low", 0)
+    assert "- 14s raised spo2-low" in bad.find("failure").text
+
+
+def test_test_writes_a_document_that_cannot_be_read_as_an_error(tmp_path, capsys):
+    stories, out = tmp_path / "mine.scenarios.yaml", tmp_path / "out.xml"
+    stories.write_text("format: 1\n")
+    assert main(["rules", "test", str(stories), "--junit", str(out)]) == 1
+    (suite,) = ElementTree.parse(out).getroot()
+    assert suite.get("errors") == "1"
+    assert "<&" not in out.read_text()

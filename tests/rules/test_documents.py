@@ -59,7 +59,7 @@ extra: 1
 
 def test_limits_latch_by_default_only_when_high():
     rules = {limit.id: limit for limit in read_set("adult-ward").limits}
-    assert rules["spo2-desaturation"].latches
+    assert rules["fio2-low"].latches
     assert not rules["spo2-low"].latches
 
 
