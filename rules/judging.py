@@ -170,6 +170,9 @@ class Judging:
             else:
                 bed.watched.discard(rule)
             due = min((moment for moment in (*moments, due) if moment is not None and moment > now), default=None)
+        told = bed.told.get(rule) if bed.told else None
+        if told is not None and told.until is not None and now < told.until:
+            due = told.until if due is None else min(due, told.until)
         if due is not None:
             self.plan(bed, rule, due)
 
