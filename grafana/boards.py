@@ -104,6 +104,21 @@ def ward_overview(rule_set: RuleSet) -> Json:
         [target(queries.records_per_minute(WARD), table=False, alias="$tag_bed")],
         {"unit": "short", "decimals": 0, "min": 0},
     )
+    per_hour = trend(
+        "Alarms per hour",
+        "How many alarms were raised at each bed in each hour; choose a long time range. Tests are not counted.",
+        [target(queries.alarms_per_hour(WARD), table=False, alias="$tag_bed")],
+        {"unit": "short", "decimals": 0, "min": 0},
+    )
+    burden = table(
+        "Burden of alarms",
+        "How many alarms each bed had in the time range, how many were over in less than 15 s, and how long they"
+        " lasted. For comparison: 187 audible alarms per bed and day in five intensive care units (Drew et al. 2014).",
+        [target(queries.burden(WARD))],
+        columns=[link, column("Median duration", unit="s", decimals=0)],
+        hide=["Time"],
+        sort="Bed",
+    )
     return dashboard(
         WARD_UID,
         "Ward overview",
@@ -116,6 +131,8 @@ def ward_overview(rule_set: RuleSet) -> Json:
             (reasons, 12, 8),
             *((panel, 12, 8) for name in ("hr", "spo2") for panel in _trends(rule_set, "", (name,), WARD, "bed")),
             (records, 24, 7),
+            (per_hour, 12, 8),
+            (burden, 12, 8),
         ],
         [variable("ward", "Ward", queries.WARDS)],
         since="now-1h",

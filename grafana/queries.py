@@ -77,5 +77,20 @@ def marks(where: str) -> str:
     return f'SELECT {columns} FROM "alarm" WHERE {where} AND $timeFilter ORDER BY time DESC LIMIT 500'
 
 
+def alarms_per_hour(where: str) -> str:
+    """How many alarms were raised at each bed; an hour without one is drawn as zero. Tests and late data are not in."""
+    return _burden('sum("alarms") AS "Alarms"', where) + ' GROUP BY time(1h), "bed" fill(0)'
+
+
+def burden(where: str) -> str:
+    """What the alarms of each bed were."""
+    columns = ['sum("alarms") AS "Alarms"', 'sum("short") AS "Under 15 s"', 'median("duration_s") AS "Median duration"']
+    return _burden(", ".join(columns), where) + ' GROUP BY "bed"'
+
+
+def _burden(columns: str, where: str) -> str:
+    return f'SELECT {columns} FROM "alarm_burden" WHERE {where} AND "bed" <> \'-\' AND $timeFilter'
+
+
 def _vitals(columns: str, where: str) -> str:
     return f'SELECT {columns} FROM "vitals" WHERE {where} AND $timeFilter'

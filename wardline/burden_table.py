@@ -101,10 +101,10 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def markdown(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows under a head row as a Markdown table."""
+def markdown(rows: Sequence[Sequence[str]], align: str = "---:") -> list[str]:
+    """Rows under a head row as a Markdown table; `align` is that of every column but the first."""
     head, *others = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return [_piped(head), _piped(["---", *["---:"] * (len(head) - 1)]), *map(_piped, others)]
+    return [_piped(head), _piped(["---", *[align] * (len(head) - 1)]), *map(_piped, others)]
 
 
 def comma_separated(rows: Iterable[Sequence[object]]) -> str:

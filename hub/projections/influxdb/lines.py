@@ -76,9 +76,7 @@ def burden_line(event: AlarmEvent) -> str:
     Each transition writes into the same point, so writing all of them again, in their order, changes nothing.
     """
     alarm = event.alarm
-    parts = [f'alarms=1i,priority="{alarm.priority}"']
-    if alarm.late:
-        parts.append("late=1i")
+    parts = [f'alarms={int(not alarm.late)}i,late={int(alarm.late)}i,priority="{alarm.priority}"']
     if event.change in _SEEN and event.by:
         parts.append("acknowledged=1i")
     if event.change in _ENDED:

@@ -111,12 +111,12 @@ RAISED = "1763682504123000000"
 @pytest.mark.parametrize(
     ("event", "fields"),
     [
-        (transition("raised"), 'alarms=1i,priority="high"'),
-        (transition("acknowledged", 5, by="nurse-1"), 'alarms=1i,priority="high",acknowledged=1i'),
-        (transition("cleared", 14), 'alarms=1i,priority="high",duration_s=14.0,short=1i'),
-        (transition("latched", 15), 'alarms=1i,priority="high",duration_s=15.0,short=0i'),
-        (transition("reset", 90, by="nurse-1"), 'alarms=1i,priority="high",acknowledged=1i'),
-        (transition("raised", late=True), 'alarms=1i,priority="high",late=1i'),
+        (transition("raised"), 'alarms=1i,late=0i,priority="high"'),
+        (transition("acknowledged", 5, by="nurse-1"), 'alarms=1i,late=0i,priority="high",acknowledged=1i'),
+        (transition("cleared", 14), 'alarms=1i,late=0i,priority="high",duration_s=14.0,short=1i'),
+        (transition("latched", 15), 'alarms=1i,late=0i,priority="high",duration_s=15.0,short=0i'),
+        (transition("reset", 90, by="nurse-1"), 'alarms=1i,late=0i,priority="high",acknowledged=1i'),
+        (transition("raised", late=True), 'alarms=0i,late=1i,priority="high"'),
     ],
 )
 def test_every_transition_of_an_alarm_writes_into_its_one_point(event, fields):
