@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -114,6 +115,18 @@ class Source:
         return value
 
 
+class Scored:
+    """The last result of a table at a bed, and what it was made of."""
+
+    __slots__ = ("inputs", "result", "stamp", "table")
+
+    def __init__(self, table: ScoreTable) -> None:
+        self.table = table
+        self.stamp: tuple[object, ...] = ()
+        self.inputs: dict[str, float] = {}
+        self.result = score(table, {})
+
+
 class BedState:
     """A bed as rules see it at the instant `now` (a rules.expressions.View)."""
 
@@ -129,6 +142,7 @@ class BedState:
         "now",
         "off",
         "pause",
+        "scored",
         "sources",
         "start",
         "told",
@@ -143,6 +157,7 @@ class BedState:
         self.device = ""  # the source that made the last true answer so
         self.entries: Mapping[str, Entry] = {}  # by name, replaced as a whole when staff enter something
         self.holds: dict[str, Held] = {}  # how long parts of expressions have been true
+        self.scored: dict[str, Scored] = {}  # by table
         self.limits: Limits = {}  # the bounds limit() may ask for, as the rule that is judged sees them
         self.cases: dict[str, Case] = {}  # by rule, only those not inactive
         self.watched: set[str] = set()  # rules in which an absence or silence has lasted its time
@@ -201,37 +216,41 @@ class BedState:
 
     def score(self, table: ScoreTable) -> ScoreResult:
         """The points of this bed now, from devices and from what staff entered."""
-        return score(table, self.inputs(table))
+        # Several rules ask for one score with each record; what it is made of changes with records and entries only.
+        stamp = (self.now, self.entries, *[source.seq for source in self.sources.values()])
+        last = self.scored.get(table.id)
+        if last is None or last.table is not table:
+            last = self.scored[table.id] = Scored(table)
+        if last.stamp != stamp:
+            last.stamp = stamp
+            inputs = self.inputs(table)
+            if last.inputs != inputs:
+                last.inputs, last.result = inputs, score(table, inputs)
+        return last.result
 
     def inputs(self, table: ScoreTable) -> dict[str, float]:
         """What a table reads here: one value for each line, the fresh one of a device or a later one staff entered."""
         known: dict[str, float] = {}
+        now, entries, sources = self.now, self.entries, self.sources.values()
         for name in table.entries:
-            value = self.entry(name)
-            if value is not None:
-                known[name] = value
-        for item in table.items:
-            measured = self._measured(item.inputs)
-            if measured is not None:
-                known[measured[0]] = measured[1]
+            entry = entries.get(name)
+            if entry is not None and entry.holds(now):
+                known[name] = entry.value
+        measured = not entries.keys().isdisjoint(table.parameters)
+        for parameters in table.inputs:
+            best, value, when = "", 0.0, NEVER
+            for parameter, source in itertools.product(parameters, sources):
+                fresh = source.fresh(parameter, now)
+                if fresh is not None:
+                    best, value, when = parameter, fresh, source.seen[parameter]
+                    break
+            for parameter in parameters if measured else ():
+                entry = entries.get(parameter)
+                if entry is not None and entry.time > when and entry.holds(now):
+                    best, value, when = parameter, entry.value, entry.time
+            if best:
+                known[best] = value
         return known
-
-    def _measured(self, parameters: tuple[str, ...]) -> tuple[str, float] | None:
-        best, when = self._fresh(parameters)
-        if self.entries:
-            for parameter in parameters:
-                entry = self.entries.get(parameter)
-                if entry is not None and entry.time > when and entry.holds(self.now):
-                    best, when = (parameter, entry.value), entry.time
-        return best
-
-    def _fresh(self, parameters: tuple[str, ...]) -> tuple[tuple[str, float] | None, int]:
-        for parameter in parameters:
-            for source in self.sources.values():
-                value = source.fresh(parameter, self.now)
-                if value is not None:
-                    return (parameter, value), source.seen[parameter]
-        return None, NEVER
 
     def absent(self, parameter: str, duration: int) -> bool | None:
         """None where the parameter was never seen, or where the devices that gave it are silent themselves."""

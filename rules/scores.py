@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreResult:
+REMEMBERED = 2_000  # values of one item whose points are kept; monitors send whole numbers and tenths
+_NEW = -1
+
+
+class ScoreResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a table says of a bed. An incomplete score has a partial sum and never a total."""
 
     table: str
     total: int | None  # None while a parameter is missing
     partial: int
     complete: bool
-    points: dict[str, int] = field(default_factory=dict)  # by item, only those known
+    points: dict[str, int] = {}  # by item, only those known
     missing: tuple[str, ...] = ()  # items without points
     red: bool = False  # one item alone scores what the table calls a single score (NEWS2: 3)
     risk: str = ""  # of a complete score; empty while it is incomplete
@@ -51,22 +55,36 @@ class ScoreItem:
     decimals: int = 0
     bands: tuple[Bands, ...] = ()
     entry: str = ""
-    codes: Mapping[float, int] = field(default_factory=dict)
+    codes: Mapping[float | None, int] = field(default_factory=dict)
+    _deciding: tuple[str, ...] = field(init=False)  # the entries that choose the bands
+    _remembered: dict[tuple[float | None, ...], int | None] = field(init=False, default_factory=dict, compare=False)
 
-    def points(self, inputs: Mapping[str, float], entries: Mapping[str, float]) -> int | None:
+    def __post_init__(self) -> None:
+        deciding = {name for bands in self.bands for name, _ in bands.when}
+        object.__setattr__(self, "_deciding", tuple(sorted(deciding)))
+
+    def points(self, known: Mapping[str, float]) -> int | None:
         """The points; None where a value is missing that decides them."""
         if self.entry:
-            code = entries.get(self.entry)
-            return None if code is None else self.codes.get(code)
+            return self.codes.get(known.get(self.entry))
         for name in self.inputs:
-            value = inputs.get(name)
+            value = known.get(name)
             if value is not None and value == value:
                 break
         else:
             return None
+        key = (value, *[known.get(name) for name in self._deciding])
+        found = self._remembered.get(key, _NEW)
+        if found == _NEW:
+            if len(self._remembered) >= REMEMBERED:
+                self._remembered.clear()
+            found = self._remembered[key] = self._points(value, known)
+        return found
+
+    def _points(self, value: float, known: Mapping[str, float]) -> int | None:
         rounded = round_half_away(value, self.decimals)
         # Where an entry is missing, bands that agree need not wait for it: 83 % is 3 points on either supply of air.
-        found = {bands.at(rounded) for bands in self.bands if bands.fits(entries)}
+        found = {bands.at(rounded) for bands in self.bands if bands.fits(known)}
         return found.pop() if len(found) == 1 else None
 
 
@@ -89,32 +107,33 @@ class ScoreTable:
     responses: tuple[tuple[int, Response], ...]  # (highest total, what it asks for), ascending
     single: tuple[int, int, Response] | None = None  # (points of one item, below this total, what it asks for)
     defaults: Mapping[str, float] = field(default_factory=dict)
+    inputs: tuple[tuple[str, ...], ...] = field(init=False)  # the parameters of each item, the preferred one first
+    parameters: frozenset[str] = field(init=False)  # every parameter whose value can count
+    entries: frozenset[str] = field(init=False)  # every staff entry with codes that can count
 
-    @property
-    def parameters(self) -> frozenset[str]:
-        """Every parameter whose value can count."""
-        return frozenset(name for item in self.items for name in item.inputs)
-
-    @property
-    def entries(self) -> frozenset[str]:
-        """Every staff entry that can count, choices only."""
-        names = {name for item in self.items for bands in item.bands for name, _ in bands.when}
-        return frozenset(names | {item.entry for item in self.items if item.entry})
+    def __post_init__(self) -> None:
+        inputs = tuple(item.inputs for item in self.items if item.inputs)
+        choosing = {name for item in self.items for bands in item.bands for name, _ in bands.when}
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "parameters", frozenset(name for names in inputs for name in names))
+        object.__setattr__(self, "entries", frozenset(choosing | {item.entry for item in self.items if item.entry}))
 
 
 def score(table: ScoreTable, inputs: Mapping[str, float]) -> ScoreResult:
     """The points of `inputs`: values by parameter or entry name, only those that are known now."""
-    entries = {**table.defaults, **inputs}
+    known = {**table.defaults, **inputs}
     points: dict[str, int] = {}
     missing: list[str] = []
+    partial = highest = 0
     for item in table.items:
-        found = item.points(inputs, entries)
+        found = item.points(known)
         if found is None:
             missing.append(item.id)
-        else:
-            points[item.id] = found
-    partial = sum(points.values())
-    red = table.single is not None and any(found >= table.single[0] for found in points.values())
+            continue
+        points[item.id] = found
+        partial += found
+        highest = max(highest, found)
+    red = table.single is not None and highest >= table.single[0]
     if missing:
         return ScoreResult(
             table=table.id, total=None, partial=partial, complete=False, points=points, missing=tuple(missing), red=red

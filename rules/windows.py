@@ -30,7 +30,7 @@ class _Bucket:
 class Window:
     """The values of one parameter of one device over a stretch of time. A value stands until it is stale."""
 
-    __slots__ = ("_before", "_buckets", "_duration", "_stale", "_start", "_width")
+    __slots__ = ("_before", "_buckets", "_covered", "_duration", "_stale", "_start", "_width")
 
     def __init__(self, duration: int, stale: int) -> None:
         self._duration, self._stale = duration, stale
@@ -38,31 +38,29 @@ class Window:
         self._buckets: deque[_Bucket] = deque()
         self._before: tuple[int, float] | None = None  # the last value that left the window
         self._start = 0
+        self._covered = 0  # of all buckets together
 
     def take(self, at: int, value: float) -> None:
         """One more value, not older than the last. The same one twice is one."""
+        newest = self._newest()
+        if newest == (at, value):
+            return
         index = at // self._width
-        if not self._buckets:
-            covered = 0 if self._before is None else min(at - self._before[0], self._stale)
-            self._buckets.append(_Bucket(index, at, value))
-            self._buckets[-1].covered = covered
-            return
-        newest = self._buckets[-1]
-        if newest.last_at == at and newest.last == value:
-            return
-        covered = min(at - newest.last_at, self._stale)
-        if newest.index == index:
-            newest.take(at, value)
+        if self._buckets and self._buckets[-1].index == index:
+            self._buckets[-1].take(at, value)
         else:
-            newest = _Bucket(index, at, value)
-            self._buckets.append(newest)
-        newest.covered += covered
+            self._buckets.append(_Bucket(index, at, value))
+        if newest is not None:
+            covered = min(at - newest[0], self._stale)
+            self._buckets[-1].covered += covered
+            self._covered += covered
 
     def trim(self, now: int) -> None:
         """Forget what is older than the window. The newest value stays, as the one that stood before."""
         self._start = now - self._duration
         while self._buckets and self._buckets[0].last_at <= self._start:
             gone = self._buckets.popleft()
+            self._covered -= gone.covered
             self._before = (gone.last_at, gone.last)
 
     def known(self, now: int) -> bool:
@@ -70,9 +68,7 @@ class Window:
         newest = self._newest()
         if newest is None:
             return False
-        covered = min(now - newest[0], self._stale)
-        for bucket in self._buckets:
-            covered += bucket.covered
+        covered = self._covered + min(now - newest[0], self._stale)
         if self._buckets:  # what stood before the window began does not count
             first = self._buckets[0]
             covered -= max(0, first.covered - max(0, first.last_at - self._start))
