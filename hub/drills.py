@@ -20,7 +20,7 @@ from vitals.identity import BedKey
 
 MISSED = "drill-missed"
 
-_LAST = "SELECT ward, max(time) FROM alarm_event WHERE rule = ? AND change = 'raised' GROUP BY ward"
+_LAST = "SELECT ward, max(time) FROM alarm_event WHERE rule = ? AND change IN ('raised', 'reraised') GROUP BY ward"
 _FIRST = "SELECT min(time) FROM alarm_event"
 
 
@@ -44,7 +44,7 @@ class Drills:
 
     def saw(self, event: AlarmEvent) -> None:
         """An alarm event went out; one of a drill shows that the path works as far as here."""
-        if event.alarm.rule == DRILL and event.change == "raised" and event.alarm.ward in self._last:
+        if event.alarm.rule == DRILL and event.change in ("raised", "reraised") and event.alarm.ward in self._last:
             self._last[event.alarm.ward] = event.time
 
     def faults(self, now: int) -> list[Fault]:

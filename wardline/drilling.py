@@ -26,7 +26,6 @@ from wardline.asking import ask, new_request
 from wardline.login import new_client
 
 HOP_S = 15.0  # a hop that takes longer is broken, whatever comes of it later
-PAGE_S = 30.0  # pages wait for company, and are sent again when the device does not answer
 LOOK_S = 0.05
 
 
@@ -51,6 +50,7 @@ class Drilling:
         self._by = by
         self._pages = pages
         self._hop_s = hop_s
+        self._page_s = 2 * hop_s  # a page that was not received is sent again after 15 s
         self._heard: Queue[tuple[str, bytes]] = Queue()
         self._traces: list[DrillTrace] = []
         self._alarm: Alarm | None = None
@@ -136,7 +136,7 @@ class Drilling:
         """A page of this alarm that its recipient's device has."""
         if self._pages is None:
             return None
-        name, deadline, told = "a pager receives the page", time.monotonic() + max(PAGE_S, self._hop_s), ""
+        name, deadline, told = "a pager receives the page", time.monotonic() + self._page_s, ""
         book = PageBook(self._pages)
         try:
             while time.monotonic() < deadline:
