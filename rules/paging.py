@@ -373,13 +373,23 @@ class Paging:
         escalation = self._escalations[call.alarm]
         recipient = self._plan.recipients.get(call.recipient)
         fallback = recipient.fallback if recipient is not None else None
-        if fallback is not None and self._call(escalation, call.step, fallback, now, call.recipient):
+        if fallback is not None and (
+            self._may_hear(fallback, call.alarm)
+            or self._call(escalation, call.step, fallback, now, stands_in_for=call.recipient)
+        ):
             return
         others = [other for other in self._calls.values() if other.alarm == call.alarm and other.step == call.step]
         if escalation.taken == call.step and not any(self._may_arrive(other) for other in others):
             escalation.hurry = True
             self._note(escalation)
             self._call_due(escalation, now)
+
+    def _may_hear(self, recipient: str, alarm: str) -> bool:
+        """Whether somebody is called about an alarm already, in whatever step, and is not known to be out of reach."""
+        return any(
+            call.alarm == alarm and call.recipient == recipient and self._may_arrive(call)
+            for call in self._calls.values()
+        )
 
     def _may_arrive(self, call: Call) -> bool:
         one = self._deliveries.get(call.delivery)

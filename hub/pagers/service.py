@@ -112,8 +112,6 @@ class PagerService:
         self._save(now)
         for page in pages:
             self._send(page)
-        if pages and self._session.connected:
-            log.info("%d pages sent", len(pages))
         if tuple(self._faults(now)) != self._told:
             self._say_status(online=True)
 
@@ -216,6 +214,7 @@ class PagerService:
         self._note("pages", "", now)
 
     def _send(self, page: Page) -> None:
+        log.info("page %s to %s about %d alarms, attempt %d", page.id, page.recipient, len(page.alarms), page.attempt)
         recipient = self._plan.recipients[page.recipient]
         if recipient.mqtt and self._session.publish(topics.page(page.recipient), encode(page)):
             self._handed.append((self._session.generation, page.id))

@@ -222,6 +222,16 @@ def test_without_a_fallback_the_next_step_need_not_wait(ward):
     assert times(ward, "charge") == [GIVE_UP_MS]
 
 
+def test_a_fallback_who_was_called_in_a_later_step_meanwhile_is_not_called_twice():
+    ward = Ward(PLAN.replace("{after: 2min, page: [charge]}", "{after: 20s, page: [charge]}"))
+    ward.tell(alarm())
+    ward.step()
+    ward.run(20 * SECOND)
+    ward.answer(*[send for send in ward.last if send.recipient == "charge"])
+    ward.run(3 * MINUTE)
+    assert times(ward, "charge") == [20 * SECOND]
+
+
 def test_whoever_cannot_be_reached_is_a_fault_until_a_page_arrives(ward):
     ward.tell(alarm())
     ward.run(GIVE_UP_MS - 100)
