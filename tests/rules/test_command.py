@@ -115,3 +115,15 @@ def test_test_writes_a_document_that_cannot_be_read_as_an_error(tmp_path, capsys
     (suite,) = ElementTree.parse(out).getroot()
     assert suite.get("errors") == "1"
     assert "<&" not in out.read_text()
+
+
+def test_test_names_each_change_that_no_story_notices(tmp_path, capsys):
+    stories = tmp_path / "mine.scenarios.yaml"
+    stories.write_text(STORIES.replace("RULES", "adult-ward"))
+    assert main(["rules", "test", "--mutants", str(stories)]) == 1
+    out = capsys.readouterr().out
+    assert f"{stories}: no story notices heart-rate-low: for 11000ms" in out
+    assert "no story notices spo2-low: for 14000ms" not in out
+    assert main(["rules", "test", "--mutants", "--json", str(stories)]) == 1
+    (report,) = json.loads(capsys.readouterr().out)
+    assert 0 < len(report["survivors"]) < report["mutants"]

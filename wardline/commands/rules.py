@@ -12,6 +12,7 @@ from typing import Any
 from chassis.settings import read_text
 from rules.documents import RuleSet, read_rules
 from rules.library import read_set, scenarios_text, set_text, shipped_sets
+from rules.mutations import mutants, noticed
 from rules.rotas import Plan, read_pagers
 from rules.scenarios import read_scenarios
 from rules.stories import Outcome, uncovered
@@ -30,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.set_defaults(act=_check)
     test = actions.add_parser("test", help="run scenario documents against their rules")
     test.add_argument("files", nargs="*", metavar="FILE", help="scenario documents; without any, the shipped ones")
+    test.add_argument(
+        "--mutants", action="store_true", help="change the rules one by one: which change no story notices"
+    )
     test.add_argument("--junit", type=Path, metavar="FILE", help="write the outcome as JUnit XML, too")
     test.set_defaults(act=_test)
     backtest = actions.add_parser("backtest", help="count the alarms rules would have made of past readings")
@@ -84,12 +88,13 @@ def _check_hub(config: Path) -> dict[str, Any]:
 def _test(arguments: argparse.Namespace) -> int:
     if arguments.files:
         reports = [
-            _test_one(file, partial(read_text, Path(file)), partial(_find, Path(file).parent))
+            _test_one(file, partial(read_text, Path(file)), partial(_find, Path(file).parent), arguments.mutants)
             for file in arguments.files
         ]
     else:
         reports = [
-            _test_one(f"{name}.scenarios.yaml", partial(scenarios_text, name), read_set) for name in shipped_sets()
+            _test_one(f"{name}.scenarios.yaml", partial(scenarios_text, name), read_set, arguments.mutants)
+            for name in shipped_sets()
         ]
     if arguments.junit is not None:
         _write(arguments.junit, junit(reports))
@@ -108,19 +113,22 @@ def _write(path: Path, text: str) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _test_one(file: str, read: Callable[[], str], find: Callable[[str], RuleSet]) -> dict[str, Any]:
+def _test_one(file: str, read: Callable[[], str], find: Callable[[str], RuleSet], mutate: bool) -> dict[str, Any]:
     try:
         scenarios, rule_set = read_scenarios(read(), file, find)
         plan = _plan(Path(file).parent, scenarios.paging)
     except DocumentError as error:
         return {"file": file, "passed": False, "problems": _problems(error), "scenarios": [], "uncovered": []}
+    changes = list(mutants(rule_set)) if mutate else []
+    survivors = [str(change) for change in changes if not noticed(change, scenarios.scenarios, plan)]
     outcomes = [run_scenario(rule_set, scenario, plan) for scenario in scenarios.scenarios]
     return {
         "file": file,
-        "passed": all(outcome.passed for outcome in outcomes),
+        "passed": all(outcome.passed for outcome in outcomes) and not survivors,
         "problems": [],
         "scenarios": [_outcome(outcome) for outcome in outcomes],
         "uncovered": uncovered(rule_set, outcomes),
+        **({"mutants": len(changes), "survivors": survivors} if mutate else {}),
     }
 
 
@@ -158,6 +166,9 @@ def _lines(report: dict[str, Any]) -> list[str]:
             lines += ["    (- expected and not told, + told and not expected)"]
             lines += [f"    {line}" for line in scenario["timeline"]]
     lines += [f"{file}: note: {sentence}" for sentence in report["uncovered"]]
+    if "mutants" in report:
+        lines += [f"{file}: no story notices {change}" for change in report["survivors"]]
+        lines.append(f"{file}: {_count(report['mutants'], 'change')} tried, {len(report['survivors'])} not noticed")
     failed = sum(not scenario["passed"] for scenario in report["scenarios"])
     if report["scenarios"]:
         lines.append(f"{file}: {len(report['scenarios']) - failed} passed, {failed} failed")
