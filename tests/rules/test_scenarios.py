@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.documents import Limit, read_rules
+from rules.documents import Limit
 from rules.library import read_set, scenarios_text, shipped_sets
 from rules.rotas import read_pagers
 from rules.scenarios import Told, read_scenarios
