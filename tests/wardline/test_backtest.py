@@ -8,6 +8,7 @@ import time
 import msgspec
 import pytest
 
+from firmware_sim.recording import FOLDER
 from hub.history import RecordBody
 from hub.journal import Batch, Journal, RecordRow
 from wardline.cli import main
@@ -78,6 +79,34 @@ def test_two_rule_sets_are_compared_and_the_alarms_of_one_only_are_listed(folder
     (missed,) = found["only_old"]
     assert (missed["rule"], missed["raised"] - found["old"]["start"]) == ("spo2-low", 3_000)
     assert (found["only_old_count"], found["only_new_count"], found["only_new"]) == (1, 0, [])
+
+
+NAIVE = """
+format: 1
+id: naive
+title: Naive thresholds
+provenance: for tests
+limits:
+  - {id: hr-low, parameter: hr, low: 50, for: %(delay)s, priority: medium, message: HR low}
+  - {id: spo2-low, parameter: spo2, low: 90, for: %(delay)s, priority: medium, message: SpO2 low}
+  - {id: rr-low, parameter: rr, low: 8, for: %(delay)s, priority: medium, message: RR low}
+"""
+
+
+@pytest.mark.parametrize(
+    ("delay", "options", "expected"),
+    [
+        ("0s", [], {"hr-low": 10, "spo2-low": 12, "rr-low": 32}),
+        ("0s", ["--zero-is-missing"], {"hr-low": 5, "rr-low": 26}),
+        ("61s", ["--zero-is-missing"], {"hr-low": 2, "rr-low": 2}),
+    ],
+)
+def test_the_episodes_of_a_real_monitor_are_those_counted_independently(folder, capsys, delay, options, expected):
+    """32 hours with drop-outs exported as 0; the counts were made row by row, without this code."""
+    (folder / "naive.yaml").write_text(NAIVE % {"delay": delay})
+    recording = FOLDER / "mimic3wdb-s00001.csv"
+    found = document(capsys, "--rules", "naive.yaml", "--data", str(recording), *options)
+    assert counts(found["new"]) == expected
 
 
 def test_people_read_it_side_by_side(folder, capsys):
