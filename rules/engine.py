@@ -116,7 +116,7 @@ class Engine:
             else:
                 judging.wake(at, rule, moment, now, events)
         if len(events) > 1:
-            events.sort(key=_telling)  # the plan's own order depends on the past, which a restart forgets
+            return _in_order(events)  # the plan's own order depends on the past, which a restart forgets
         return events
 
     def next_due(self) -> int | None:
@@ -445,10 +445,17 @@ class Engine:
         return events
 
 
-def _telling(event: AlarmEvent) -> tuple[bool, int, str, str, str, str]:
-    """The most urgent first, then by place and rule; a stable sort keeps one alarm's own order."""
-    alarm = event.alarm
-    return alarm.test, -PRIORITY_RANK[alarm.priority], alarm.ward, alarm.bed, alarm.subject, alarm.rule
+def _in_order(events: list[AlarmEvent]) -> list[AlarmEvent]:
+    """The most urgent first, tests last, then by place and rule; the events of one rule in their own order."""
+    ranks: dict[tuple[str, ...], int] = {}
+    for event in events:  # what has just risen goes with all that led there
+        place = _place(event.alarm)
+        ranks[place] = max(PRIORITY_RANK[event.alarm.priority], ranks.get(place, 0))
+    return sorted(events, key=lambda event: (event.alarm.test, -ranks[_place(event.alarm)], _place(event.alarm)))
+
+
+def _place(alarm: Alarm) -> tuple[str, ...]:
+    return alarm.ward, alarm.bed, alarm.subject, alarm.rule
 
 
 def _urgency(alarm: Alarm) -> tuple[bool, int, int, bool, int, str]:
