@@ -173,7 +173,10 @@ def test_a_score_is_a_number_while_it_is_complete():
     values = {"rr": 25.0, "spo2": 91.0, "oxygen": 1.0, "nibp_sys": 90.0, "hr": 75.0, "acvpu": 0.0, "temp": 37.0}
     assert ask("news2() >= 7", values=values) is True
     assert ask("score(news2) == 11", values=values) is True
+    assert ask("red(news2)", values=values) is True
+    assert ask("red(news2)", values=values | {"rr": 16.0, "spo2": 97.0, "nibp_sys": 120.0}) is False
     del values["temp"]
+    assert ask("red(news2)", values=values) is None
     assert ask("news2() >= 7", values=values) is None
     assert ask("news2_partial() >= 7", values=values) is True
 
