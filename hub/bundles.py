@@ -22,6 +22,7 @@ from vitals.identity import BedKey
 log = logging.getLogger(__name__)
 
 KEY_FILE, VERSIONS_FILE = "hub.key", "bundles.json"
+AT_ONCE = 16  # gateways per call, a few ms each: alarms must not wait for the rules of a whole hospital
 PHASES = 16  # expiries a gateway is told of in advance; the hub sends a new bundle long before
 
 Publish = Callable[[str, bytes], None]
@@ -77,10 +78,14 @@ class Bundles:
         """Send the bundles that say something new. Cheap while nothing was touched."""
         if not self._touched:
             return
-        touched, self._touched = sorted(self._touched), set()
-        for gateway in touched:
-            if self._renew(gateway, now):
-                publish(topics.bundle(gateway), self._ready[gateway].payload)
+        touched = sorted(self._touched)[:AT_ONCE]
+        self._touched.difference_update(touched)
+        before = dict(self._sent)
+        renewed = [gateway for gateway in touched if self._renew(gateway, now)]
+        if self._sent != before:
+            self._keep()  # once, and before anything is sent: each write waits for the disk
+        for gateway in renewed:
+            publish(topics.bundle(gateway), self._ready[gateway].payload)
         if len(self._texts) > 200:
             self._texts.clear()
 
@@ -114,7 +119,6 @@ class Bundles:
             return False
         if known is None or known.version != version:
             self._sent[gateway] = _Sent(version, said)
-            self._keep()
         self._ready[gateway] = _Ready(payload, said)
         return True
 
