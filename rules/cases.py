@@ -324,6 +324,9 @@ def resume(saved: SavedCase, rule: Rule, bed: BedState) -> Case:
     case.state, case.since, case.known, case.risen = saved.state, saved.since, saved.known, saved.risen
     case.condition, case.alarm, case.message = saved.condition, saved.alarm, saved.message or rule.message
     case.priority = saved.priority or (rule.priority if saved.alarm is None else saved.alarm.priority)
+    if case.state is State.ACKNOWLEDGED and case.alarm is not None and case.alarm.until is None:
+        # Kept by a version in which an acknowledgement stood for ever.
+        case.cut_short((case.alarm.acknowledged_at or 0) + rule.acknowledged_for)
     for past in saved.sources:
         source = bed.sources.get(past.name)
         if source is None:

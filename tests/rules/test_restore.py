@@ -1,16 +1,21 @@
 """Restarts: whatever is saved in the middle of a story, the rest of it goes as if nothing had happened."""
 
+import json
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.documents import read_rules
-from rules.engine import Bed
+from rules.engine import Bed, SavedAlarm
+from rules.machine import Refused
 from vitals.identity import BedKey
 
 RULES = """
 limits:
   - {id: spo2-low, parameter: spo2, low: 90, priority: medium, for: 5s, hysteresis: 2, off_delay: 3s, message: Low}
   - {id: desaturation, parameter: spo2, low: 85, priority: high, for: 2s, hysteresis: 2, off_delay: 2s, message: Desat}
+  - {id: spo2-tiers, parameter: spo2, low: 87, priority: low, for: 4s, hysteresis: 2, off_delay: 2s, message: Tiers,
+     extreme: {low: 82, priority: medium, for: 2s}}
   - {id: rate-high, parameter: hr, fallback: pr, high: 120, priority: high, for: 3s, hysteresis: 5, message: Rate}
 conditions:
   - {id: index, kind: physiological, priority: medium, when: hr / spo2 > 1, for: 2s, off_delay: 1s, message: Index}
@@ -26,7 +31,8 @@ VALUES = st.fixed_dictionaries(
         "pr": st.sampled_from([70.0, 130.0]),
     },
 )
-STEP = st.tuples(VALUES, st.sampled_from(["", "", "", "acknowledge", "reset", "silence"]))
+ACTS = ["", "", "", "", "acknowledge", "reset", "silence", "pause audio", "pause alarms", "resume"]
+STEP = st.tuples(VALUES, st.sampled_from(ACTS))
 
 
 def play(ward, steps, restarts=()):
@@ -41,9 +47,22 @@ def play(ward, steps, restarts=()):
             for alarm in ward.engine.alarms():
                 if (act == "reset") == (alarm.state == "latched") and alarm.state != "acknowledged":
                     getattr(ward, act)(alarm.id)
+        pause(ward, act)
         ward.commit()
         ward.wait(1, tick_ms=500)
     return ward.events
+
+
+def pause(ward, act):
+    try:
+        if act == "pause audio":
+            ward.pause_audio(seconds=5)
+        elif act == "pause alarms":
+            ward.pause_alarms(6)
+        elif act == "resume":
+            ward.resume_alarms()
+    except Refused:
+        return
 
 
 @given(steps=st.lists(STEP, max_size=40), restarts=st.sets(st.integers(0, 39), max_size=3))
@@ -147,3 +166,70 @@ def test_a_state_that_cannot_be_read_is_dropped_and_the_alarm_comes_again(new_wa
     ward.restart()
     ward.each_second(6, values={"spo2": 80.0})
     assert [change for _, change, _ in ward.told] == ["raised", "raised"]
+
+
+def test_an_old_good_value_does_not_clear_after_a_restart_what_is_unknown(new_ward):
+    ward = new_ward(SPO2)
+    ward.each_second(6, values={"spo2": 80.0})
+    ward.each_second(1, values={"spo2": 97.0})
+    ward.each_second(20, missing={"spo2": "sensor_off"})
+    ward.restart(down_s=2)
+    ward.wait(30)
+    assert [change for _, change, _ in ward.told] == ["raised"]
+    assert ward.alarm.condition is None
+
+
+def test_a_body_saved_before_there_were_pauses_is_read(new_ward):
+    ward = new_ward(SPO2)
+    ward.each_second(6, values={"spo2": 80.0})
+    ward.acknowledge()
+    ward.commit()
+    old = json.loads(ward.kept["north", "7", "spo2-low"].body)
+    del old["priority"], old["alarm"]["until"]
+    ward.kept["north", "7", "spo2-low"] = SavedAlarm("north", "7", "spo2-low", json.dumps(old).encode())
+    ward.restart()
+    assert (ward.alarm.state, ward.alarm.priority) == ("acknowledged", "medium")
+    assert ward.alarm.until == ward.alarm.acknowledged_at + 900_000, "in those days it stood for ever"
+    ward.each_second(4, values={"spo2": 97.0})
+    assert ward.told[-1][1] == "cleared"
+
+
+WARD = SPO2 + SILENT.replace(
+    "]", ", {id: lead, kind: technical, priority: low, when: flag(lead_off), for: 0s, message: Lead}]"
+)
+
+
+def test_two_hundred_beds_of_which_half_have_alarms_say_nothing_after_a_restart(new_ward):
+    keys = [BedKey("north", f"b{number}") for number in range(200)]
+    ward = new_ward(WARD, beds=[Bed(key, (f"gw-{key.bed}/a",)) for key in keys])
+
+    def second(answering=True):
+        ward.send(values={"spo2": 97.0})
+        for number, key in enumerate(keys if answering else ()):
+            low = number % 2 == 0
+            ward.send(
+                values={"spo2": 80.0 if low else 97.0},
+                states=["lead_off"] if number % 4 == 0 else [],
+                source=f"gw-{key.bed}/a",
+                bed=key,
+            )
+        ward.commit()
+        ward.wait(1)
+
+    for _ in range(7):
+        second()
+    alarms = ward.engine.alarms()
+    assert len(alarms) == 150
+    for number, alarm in enumerate(alarms):
+        if number % 3 == 0:
+            ward.acknowledge(alarm.id)
+    ward.pause_alarms(600, bed=keys[0])
+    alarms, told = ward.engine.alarms(), len(ward.events)
+    ward.restart(down_s=5)
+    assert ward.engine.alarms() == alarms
+    for _ in range(10):
+        second(answering=False)
+    for _ in range(30):
+        second()
+    assert ward.events[told:] == []
+    assert ward.engine.alarms() == alarms
