@@ -10,7 +10,7 @@ import msgspec
 
 from chassis.database import open_read_only
 from vitals.alarms import AlarmEvent
-from vitals.readings import ClockQuality, Record
+from vitals.readings import ClockQuality, Gap, Record
 
 
 class RecordBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -20,6 +20,7 @@ class RecordBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     values: dict[str, float] = {}
     flags: dict[str, str] = {}
     states: tuple[str, ...] = ()
+    gap: Gap | None = None
 
 
 class StoredRecord(NamedTuple):
@@ -52,6 +53,7 @@ class StoredRecord(NamedTuple):
             values=body.values,
             flags=body.flags,
             states=body.states,
+            gap=body.gap,
         )
 
 

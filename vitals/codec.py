@@ -8,8 +8,8 @@ import msgspec
 
 from vitals.errors import WireError
 from vitals.parameters import PARAMETERS
-from vitals.readings import Batch, Record
-from vitals.vocabulary import DEVICE_STATES, MISSING_REASONS
+from vitals.readings import GAP_DEVICE, Batch, Gap, Record
+from vitals.vocabulary import DEVICE_STATES, GAP_REASONS, MISSING_REASONS
 
 MAX_PAYLOAD_BYTES = 65_536  # the edge refuses larger batches before they are spooled; a ward snapshot may be larger
 
@@ -74,4 +74,25 @@ def check_record(record: Record) -> str | None:
     for state in record.states:
         if state not in DEVICE_STATES:
             return f"unknown state: {state[:40]}"
+    return None if record.gap is None else _check_gap(record, record.gap)
+
+
+def _check_gap(record: Record, gap: Gap) -> str | None:
+    """A gap that does not add up would settle records that may still come."""
+    if record.device != GAP_DEVICE or record.values or record.flags or record.states:
+        return "contradiction: a gap is of the gateway and says nothing else"
+    if gap.reason not in GAP_REASONS:
+        return f"unknown gap reason: {gap.reason}"
+    if not gap.first and not gap.last and not gap.ranges:
+        return None
+    before = 0
+    for low, high in gap.spans():
+        if not before < low <= high:
+            return "invalid gap: its ranges are not in order"
+        before = high
+    spans = gap.spans()
+    if not spans or (spans[0][0], spans[-1][1]) != (gap.first, gap.last):
+        return "invalid gap: first and last are not those of its ranges"
+    if sum(high - low + 1 for low, high in spans) != gap.count:
+        return "invalid gap: the count is not that of its ranges"
     return None

@@ -17,6 +17,9 @@ Epoch = Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)]
 # 1970-01-01 to 9999-12-31: a gateway without a clock chip may well think it is 1970.
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
 
+MAX_GAP_RANGES = 1000  # of one gap record, so that it fits a message
+GAP_DEVICE = "gateway"  # stands where a record has its device: a gap concerns the gateway as a whole
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wave:
@@ -51,11 +54,36 @@ class Observation:
     untimed: bool = False
 
 
+class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Records that will never come, said by the gateway that had to give them up: every missing seq is explained.
+
+    `count` seqs between `first` and `last` are missing: all of them, or those in `ranges` where others between them
+    are not. `first` and `last` are 0 for records that were lost before they had a seq.
+    """
+
+    first: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    last: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    count: Annotated[int, msgspec.Meta(ge=1)]
+    reason: Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,40}$")]  # one of vitals.vocabulary.GAP_REASONS
+    kind: Literal["vitals", "wave", "mixed"] = "vitals"
+    epoch: Epoch | None = None  # whose seqs they are; None: the epoch of the message
+    ranges: Annotated[list[tuple[Seq, Seq]], msgspec.Meta(max_length=MAX_GAP_RANGES)] = []
+    start: Milliseconds = 0  # measured from `start` to `end`; 0 where nobody knows
+    end: Milliseconds = 0
+
+    def spans(self) -> list[tuple[int, int]]:
+        """The missing seqs as inclusive ranges, lowest first; empty if they never had any."""
+        if self.ranges:
+            return list(self.ranges)
+        return [(self.first, self.last)] if self.first else []
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One observation on its way: where it came from and when it was measured.
 
     `time` is UTC epoch milliseconds; `flags` maps a parameter without a value to the reason; `states` are the
     device's own states. Identified by (gateway, epoch, seq), of which gateway and epoch stand in the envelope.
+    A record with a `gap` says nothing else: it is the gateway's own word, of the device GAP_DEVICE.
     """
 
     seq: Seq
@@ -65,6 +93,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     values: dict[str, float] = {}
     flags: dict[str, str] = {}
     states: tuple[str, ...] = ()
+    gap: Gap | None = None
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False):

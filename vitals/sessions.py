@@ -47,7 +47,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
 
     gateway: GatewayId
     epoch: Epoch
-    lowest: int  # lowest and highest seq the spool still holds; 0 and 0 when it is empty
+    lowest: int  # lowest and highest seq the spool still holds, receipted ones too; 0 and 0 when it is empty
     highest: int
     accepted: int  # highest seq ever given out in this epoch
     time: Milliseconds  # the gateway's clock when it sent this
@@ -56,6 +56,19 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     settings: str  # SHA-256 of the settings file, hex
     devices: list[str] = []
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The books of one epoch of a gateway: accepted = spooled + receipted + pruned + rejected, at any instant."""
+
+    epoch: Epoch
+    accepted: int = 0  # seqs given out, all that are below
+    spooled: int = 0  # wait for a receipt; gap records among them
+    receipted: int = 0  # the hub has said that they are committed
+    pruned: int = 0  # given up, and named in a gap record
+    rejected: int = 0  # the hub has put them into quarantine
+    volatile: bool = False  # of memory alone: the disk takes nothing
+    lost_before_spool: dict[str, int] = {}  # never had a seq, by reason, since the agent started
 
 
 class GatewayStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -73,6 +86,8 @@ class GatewayStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     rules: str = ""  # SHA-256 of the bundle it would judge by while it does not hear the hub; empty: it has none
     hub_silent_since: Milliseconds | None = None
     drill: DrillTrace | None = None  # the last one, for a while
+    durability: Literal["full", "degraded"] = "full"  # degraded: records go out from memory, the disk takes none
+    ledger: list[Ledger] = []  # one per epoch in use, the spool's own first
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

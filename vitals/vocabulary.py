@@ -1,4 +1,4 @@
-"""The two closed vocabularies of signal quality: why a value is missing, and what state a device is in."""
+"""The closed vocabularies of quality: why a value is missing, what state a device is in, why records will not come."""
 
 from __future__ import annotations
 
@@ -19,3 +19,15 @@ DEVICE_STATES = frozenset(
     """.split()
 )
 """What a monitor says about itself (`states` of a record, `flags` of an observation)."""
+
+GAP_REASONS = frozenset(
+    """
+    spool_full disk_full disk_refused salvage not_kept epoch_change moved clock
+    """.split()
+)
+"""Why a gateway, or the hub in its place, gives records up (`reason` of a gap).
+
+`spool_full` the size cap, `disk_full` the disk itself, `disk_refused` memory ran over while the disk took nothing,
+`salvage` unreadable in a damaged spool, `not_kept` receipted long ago and asked for again by a restored hub. Nothing is
+lost with `epoch_change` (the seq belongs to an earlier epoch) and `moved` (the record goes out under another epoch).
+"""

@@ -20,7 +20,7 @@ from vitals.drills import DRILL
 from vitals.errors import WireError
 from vitals.identity import BedKey
 from vitals.ranges import Ranges
-from vitals.readings import Record
+from vitals.readings import Gap, Record
 
 QUARANTINE_PER_COMMIT = 100  # a flood of rubbish is counted in full and kept in part
 
@@ -78,6 +78,10 @@ class Intake:
                 duplicates += 1
                 continue
             settled.add(record.seq)
+            if record.gap is not None:
+                rows.append(_row(gateway, admitted.epoch, record, None, now, late=False))
+                self._settle_gap(gateway, admitted.epoch, record.gap)
+                continue
             if not late:
                 self._workshop.record(gateway, record, now)
             bed = devices.get(record.device)
@@ -123,6 +127,18 @@ class Intake:
             self.pending.refusals.append(Refusal(gateway, admitted.epoch, rejected.seq, rejected.reason))
             self.refuse(topic, gateway, rejected.reason, rejected.payload, now, records=1)
 
+    def _settle_gap(self, gateway: str, epoch: int, gap: Gap) -> None:
+        """What the gateway gave up is final too: the watermark goes on past it."""
+        key = (gateway, gap.epoch or epoch)
+        taken = self._taken.get(key)
+        if taken is None:
+            taken = self._taken[key] = Ranges().union(self._journal.settled(*key))
+        settled = self.pending.settled.setdefault(key, Ranges())
+        for low, high in gap.spans():
+            taken.add_range(low, high)
+            settled.add_range(low, high)
+        self.counters["gap"] += gap.count
+
     def _in_order(self, gateway: str, epoch: int, record: Record) -> bool:
         """Whether this is the newest word of its device; an older one must not move live values back."""
         source = f"{gateway}/{record.device}"
@@ -135,7 +151,9 @@ class Intake:
 
 
 def _row(gateway: str, epoch: int, record: Record, bed: BedKey | None, now: int, *, late: bool) -> RecordRow:
-    body = RecordBody(clock=record.clock, values=record.values, flags=record.flags, states=record.states)
+    body = RecordBody(
+        clock=record.clock, values=record.values, flags=record.flags, states=record.states, gap=record.gap
+    )
     return RecordRow(
         gateway,
         epoch,

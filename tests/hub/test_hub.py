@@ -1,5 +1,7 @@
 """The hub as a process on a real broker: readings in; journal, alarms, receipts and answers out."""
 
+import json
+
 import pytest
 
 from tests.fixtures_hub import Client, Hub
@@ -62,6 +64,20 @@ def test_a_repeated_reading_is_stored_once_and_receipted_again(hub, client, payl
     client.publish("up/gw-a/backfill", payload(record(1)))
     client.wait_for(receipt_for(1))
     assert hub.rows("SELECT count(*) FROM record") == [(1,)]
+
+
+def test_records_a_gateway_gave_up_are_final_and_disturb_no_bed(hub, client, payload, record):
+    ready(client)
+    client.publish("up/gw-a/vitals", payload(record(1)))
+    gap = {"first": 2, "last": 40, "count": 39, "reason": "spool_full"}
+    client.publish("up/gw-a/vitals", payload(record(41, device="gateway", values={}, gap=gap)))
+    client.wait_for(receipt_for(30))
+    assert hub.rows("SELECT low, high FROM committed") == [(1, 41)]
+    assert hub.rows("SELECT seq, device, ward, bed, late FROM record ORDER BY seq") == [
+        (1, "mon-a", "icu", "1", 0),
+        (41, "gateway", "", "", 0),
+    ]
+    assert json.loads(hub.rows("SELECT body FROM record WHERE seq = 41")[0][0]) == {"gap": gap}
 
 
 def test_an_alarm_is_raised_acknowledged_and_cleared_where_a_pager_can_see_it(hub, client, payload, record):

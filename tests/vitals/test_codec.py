@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 
 import msgspec
 import pytest
@@ -142,3 +143,38 @@ def test_a_missing_value_is_a_reason_and_never_a_zero():
 def test_a_command_names_its_alarm_and_its_person_or_is_refused(body):
     with pytest.raises(WireError):
         codec.decode(json.dumps(body).encode(), Command)
+
+
+def gap_record(**changes):
+    gap = {"first": 3, "last": 9, "count": 7, "reason": "spool_full"} | changes.pop("gap", {})
+    return {"seq": 20, "device": "gateway", "time": 1, "gap": gap} | changes
+
+
+def test_a_gap_says_which_records_will_never_come():
+    whole = codec.decode(json.dumps(gap_record()).encode(), Record)
+    assert codec.check_record(whole) is None
+    assert whole.gap.spans() == [(3, 9)]
+    parts = codec.decode(json.dumps(gap_record(gap={"count": 3, "ranges": [[3, 3], [8, 9]]})).encode(), Record)
+    assert codec.check_record(parts) is None
+    assert parts.gap.spans() == [(3, 3), (8, 9)]
+    unnumbered = codec.decode(json.dumps(gap_record(gap={"first": 0, "last": 0})).encode(), Record)
+    assert codec.check_record(unnumbered) is None
+    assert unnumbered.gap.spans() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"device": "mon-a"}, "contradiction"),
+        ({"values": {"hr": 60.0}}, "contradiction"),
+        ({"gap": {"reason": "boredom"}}, "unknown gap reason: boredom"),
+        ({"gap": {"count": 6}}, "the count"),
+        ({"gap": {"first": 0}}, "not in order|first and last"),
+        ({"gap": {"first": 9, "last": 3}}, "not in order"),
+        ({"gap": {"count": 3, "ranges": [[8, 9], [3, 3]]}}, "not in order"),
+        ({"gap": {"count": 2, "ranges": [[3, 3], [8, 8]]}}, "first and last"),
+    ],
+)
+def test_a_gap_that_does_not_add_up_is_refused(changes, reason):
+    refused = codec.check_record(codec.decode(json.dumps(gap_record(**changes)).encode(), Record))
+    assert re.search(reason, refused)

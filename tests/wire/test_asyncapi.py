@@ -135,9 +135,10 @@ def test_the_section_of_the_commands_names_every_action_and_its_fields():
 
 
 def test_the_section_of_the_readings_names_every_field_of_a_record():
-    record = section(TOPICS[0]).split("Each record:")[1]
-    fields = set(re.findall(r"^\| `(\w+)` \|", record, flags=re.M))
-    assert fields == set(DOCUMENT["components"]["schemas"]["Record"]["properties"])
+    record, gap = section(TOPICS[0]).split("Each record:")[1].split("A record with a `gap`")
+    for text, type_ in ((record, "Record"), (gap, "Gap")):
+        fields = set(re.findall(r"^\| `(\w+)` \|", text, flags=re.M))
+        assert fields == set(DOCUMENT["components"]["schemas"][type_]["properties"])
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
