@@ -333,7 +333,7 @@ class Paging:
             ward=delivery.ward,
             test=delivery.test,
             time=delivery.time,
-            alarms=[self._escalations[call.alarm].alarm for call in calls],
+            alarms=[self._escalations[alarm].alarm for alarm in dict.fromkeys(call.alarm for call in calls)],
         )
 
     def _arrived(self, delivery: Delivery) -> bool:

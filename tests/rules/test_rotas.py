@@ -165,6 +165,8 @@ def test_what_may_surprise_is_a_warning():
         "mail is reached by notify alone: nobody can know whether a page arrives there",
     ]
     assert "the hub has no ward icu, which a policy names" in warnings(plan, ["west"])
+    low = read_pagers(GOOD.replace("  - id: any\n", "  - id: any\n    priorities: [low]\n"), "pagers.yaml")
+    assert "nobody is paged for some high alarms of ward icu: no policy takes all of them" in warnings(low, ["icu"])
     assert warnings(read_pagers(GOOD, "pagers.yaml"), ["icu"]) == []
 
 
