@@ -69,8 +69,8 @@ limits* add high limits and pressures. Published reference: 187 audible alarms p
 
 What it shows: taking 0 for what it is removes four alarms in ten and an alarm without end. Asking the next row to agree
 removes most of the rest. This patient breathes slowly, in one row of twenty less than 9 times a minute: a limit of 9
-(the ward profile, after NEWS2) alarms three times as often as one of 8 (the intensive-care profile), and more often than
-the careless rules above. At such a bed the limit belongs to the patient.
+(the ward profile, after NEWS2) alarms three times as often as one of 8 (the intensive-care profile), and more often
+than the careless rules above. At such a bed the limit belongs to the patient.
 
 What it cannot show: with one row a minute, delays of 5 to 15 s and hysteresis have nothing to do, and nothing
 lasts less than a row. Published: 15 s at SpO2 90 % took away 60 % of the alarms of a recovery room (BI&T 45 s1:46).
