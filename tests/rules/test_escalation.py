@@ -132,6 +132,14 @@ def test_an_alarm_whose_rule_becomes_lighter_stays_as_grave_as_it_was(new_ward):
     assert ward.alarm.priority == "low"
 
 
+def test_an_alarm_not_raised_yet_takes_the_priority_of_its_new_rule(new_ward):
+    ward = new_ward(PLAIN)
+    ward.send(values={"spo2": 80.0})
+    ward.rebook(LIGHTER)
+    ward.each_second(3, values={"spo2": 80.0})
+    assert ward.alarm.priority == "low"
+
+
 def test_another_limit_is_in_force_at_once(new_ward):
     ward = new_ward(PLAIN)
     ward.each_second(5, values={"spo2": 92.0})

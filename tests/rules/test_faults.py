@@ -199,6 +199,20 @@ def test_a_flag_last_heard_through_a_silent_gateway_neither_ends_nor_begins_anyt
     assert ward.told[-1][1:] == ("cleared", "lead")
 
 
+def test_what_a_device_last_said_before_its_gateway_fell_silent_does_not_become_an_alarm(new_ward):
+    ward = new_ward("""
+conditions:
+  - {id: lead, kind: technical, priority: low, when: flag(lead_off), for: 5s, message: Lead off}
+  - {id: absent, kind: technical, priority: low, when: 'absent(spo2, 6s)', for: 0s, message: SpO2 missing}
+""")
+    ward.send(values={"spo2": 97.0})
+    ward.wait(2)
+    ward.send(states=["lead_off"])
+    ward.gateway_down()
+    ward.wait(30)
+    assert ward.told == []
+
+
 def test_with_the_broker_lost_no_device_is_judged_by_its_silence(new_ward):
     ward = new_ward(SILENT, sources=("gw/a", "gw-2/b"))
     ward.fault("broker-lost", subject="broker/hub", ward="")
