@@ -9,7 +9,9 @@ from typing import Any
 import yaml
 
 from chassis.settings import read_settings
+from chassis.signing import open_signing_key
 from edge_agent.settings import load_settings
+from hub.bundles import KEY_FILE
 from hub.settings import HubSettings
 from wardline.credentials import SECRETS_FOLDER, Client
 
@@ -38,6 +40,7 @@ def write_settings(folder: Path, port: int, broker_port: int, pagers: Path | Non
     paging = {} if pagers is None else _paging(pagers, port)
     _write(folder / HUB_FILE, hub_settings(port, broker_port) | paging)
     _write(folder / EDGE_FILE, edge_settings(folder, broker_port))
+    open_signing_key(folder / "hub" / KEY_FILE)  # before the hub's own first start, so that the gateway can pin it
     read_settings(folder / HUB_FILE, HubSettings)
     load_settings(folder / EDGE_FILE)
 
@@ -70,6 +73,7 @@ def edge_settings(folder: Path, broker_port: int) -> dict[str, Any]:
         "gateway": GATEWAY,
         "broker": _broker(GATEWAY, broker_port),
         "spool": {"path": "edge/spool.db"},
+        "bedside": {"hub_key": "file:hub/hub.pub", "folder": "edge/bedside", "file": "edge/bedside.json"},
         "devices": [
             {
                 "id": device,

@@ -173,7 +173,8 @@ class Bedside:
         """Judge every record as it comes, and look a few times a second whether the hub is heard."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), LOOK_S)
+                async with asyncio.timeout(LOOK_S):
+                    await self._work.wait()
             self._work.clear()
             events: list[AlarmEvent] = []
             while self._drafts:
@@ -201,7 +202,8 @@ class Bedside:
         while True:
             silent = self._hearing.silent_since is not None
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), PICTURE_MS / 1_000 if silent else None)
+                async with asyncio.timeout(PICTURE_MS / 1_000 if silent else None):
+                    await self._news.wait()
             now = self._clock.steady_ms()
             stale = silent and now - kept_at > RENEW_MS
             news = self._news.is_set() or stale
@@ -257,7 +259,6 @@ class Bedside:
             self._problem = error.reason
             self._changed()
             return
-        self._problem = ""
         if rulebook.digest != self.rules:
             try:
                 await asyncio.to_thread(self._trust.heard, key)
@@ -266,6 +267,7 @@ class Bedside:
                 log.error("the rules of the hub are in force but cannot be kept on the disk: %s", error)
             self._tell(self._swap(rulebook))
             log.info("rules of hub %s in force, version %d", rulebook.bundle.hub, rulebook.bundle.version)
+        self._problem = ""
         self._changed()
 
     def _swap(self, rulebook: Rulebook) -> list[AlarmEvent]:

@@ -87,7 +87,8 @@ class LocalCommand:
         except (OSError, ValueError) as error:
             return f"cannot be run: {error}"
         try:
-            await asyncio.wait_for(process.communicate(body), self._timeout_s)
+            async with asyncio.timeout(self._timeout_s):
+                await process.communicate(body)
         except TimeoutError:
             return f"took longer than {self._timeout_s:g} s and was ended"
         finally:

@@ -28,6 +28,11 @@ class Trust:
         else:
             self._key = _parse(setting, "bedside.hub_key")
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a key to compare with."""
+        return self._key is not None
+
     def believes(self, key: str) -> bool:
         """Whether a good signature of `key` (base64) is the hub's."""
         return self._key is None or key == self._key

@@ -9,6 +9,7 @@ from pathlib import Path
 from chassis import logs
 from chassis.tasks import stop_on_signals
 from edge_agent.agent import broker_address, run_agent
+from edge_agent.bedside.trust import Trust
 from edge_agent.settings import DeviceSettings, LoadedSettings, load_settings
 from edge_agent.sources.listener_settings import ListenerSettings, MqttSettings
 from edge_agent.sources.listeners import read_secrets
@@ -40,10 +41,13 @@ def _check(loaded: LoadedSettings) -> int:
     """Settings and drivers are good when we get here; secrets and certificates are read, ports only looked at."""
     address = broker_address(loaded)
     read_secrets(loaded)
+    bedside = loaded.settings.bedside
+    trust = Trust(bedside.hub_key, loaded.folder, loaded.folder / bedside.folder)
     print(f"gateway {loaded.settings.gateway}: settings are good")
     print(
         f"  broker {address.host}:{address.port} as {address.username or 'anonymous'}{', TLS' if address.tls else ''}"
     )
+    print(f"  bedside alarms: {_trust_note(trust)}")
     for device in loaded.settings.devices:
         print(f"  device {device.id}: driver {device.driver}, {_source_note(device, loaded.folder)}")
     for listener in loaded.settings.listeners:
@@ -51,6 +55,13 @@ def _check(loaded: LoadedSettings) -> int:
         for known in listener.devices:
             print(f"    device {known.id}, known as {known.name}")
     return 0
+
+
+def _trust_note(trust: Trust) -> str:
+    if trust.pinned:
+        return "the hub's key is pinned"
+    known = "the key heard first is trusted" if trust.known else "the first key heard will be trusted"
+    return f"{known}; write the hub's hub.pub into bedside.hub_key to be sure"
 
 
 def _source_note(device: DeviceSettings, folder: Path) -> str:
