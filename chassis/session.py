@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from chassis.mqtt import KEEPALIVE_S, BrokerSettings
 from vitals.errors import LinkError
 
 CONNECT_TIMEOUT_S = 10.0
+QUIET_LIMIT_S = 1.5 * KEEPALIVE_S  # gmqtt asks for a sign of life after 0.8 to 1.3 of it
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +109,7 @@ class Session:
                 raise LinkError(f"{self._client_id} lost the broker {where} at once")
             self._enter(client)
             log.info("%s is connected to the broker %s", self._client_id, where)
-            await lost.wait()
+            await _end(client, lost)
         finally:
             self._client = None
             await _abandon(client)
@@ -132,6 +134,17 @@ class Session:
         self._client = client
         if self._on_connect is not None:
             self._on_connect()
+
+
+async def _end(client: gmqtt.Client, lost: asyncio.Event) -> None:
+    """Wait for the end of the connection. A broker that froze never ends it; gmqtt would wait for 37 s."""
+    while not lost.is_set():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await lost.wait()
+        connection = client._connection
+        if connection is None or time.monotonic() - connection._last_data_in > QUIET_LIMIT_S:
+            return
 
 
 async def _abandon(client: gmqtt.Client) -> None:
