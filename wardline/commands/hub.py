@@ -77,9 +77,9 @@ async def _run_ingest(settings: HubSettings, folder: Path, stop: asyncio.Event) 
 
 def _check(settings: HubSettings, folder: Path) -> int:
     from hub.pagers.run import check_pagers
-    from hub.rulebook import read_rule_sets
+    from hub.rulebook import read_profiles
 
-    read_rule_sets(settings.rules, folder)
+    read_profiles(settings, folder)
     settings.broker.login(folder)
     for sentence in check_pagers(settings, folder):
         print(f"note: pagers: {sentence}")
