@@ -103,10 +103,14 @@ class History:
         )
         return rows
 
-    def first_received(self) -> int | None:
-        """When the oldest record was received; None of an empty journal."""
-        row = self._db.execute("SELECT received FROM record ORDER BY id LIMIT 1").fetchone()
-        return None if row is None else int(row[0])
+    def received(self) -> tuple[int, int] | None:
+        """When the oldest record was received, and the newest; None of an empty journal."""
+        ends = [
+            row[0]
+            for order in ("ASC", "DESC")
+            for row in self._db.execute(f"SELECT received FROM record ORDER BY id {order} LIMIT 1")
+        ]
+        return (ends[0], ends[1]) if ends else None
 
     def transitions(self, start: int, end: int, ward: str | None = None) -> Iterator[AlarmEvent]:
         """Transitions in [start, end) in commit order, of one ward or of all. A stream: memory stays flat."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -107,8 +108,8 @@ class BedJob:
 
     def run(self) -> Trial:
         """Read and judge it. Raises StorageError."""
-        history, (ward, bed) = History(self.journal), (self.bed.key.ward, self.bed.key.bed)
-        try:
+        ward, bed = self.bed.key.ward, self.bed.key.bed
+        with closing(History(self.journal)) as history:
             kept = [
                 Heard(f"{stored.gateway}/{stored.device}", stored.record(), stored.received)
                 for stored in history.judged(ward, bed, *self.span)
@@ -117,8 +118,6 @@ class BedJob:
                 (received, name, None if value is None else Entry(value, time, until))
                 for received, name, value, time, until in history.entered(ward, bed, self.span[1])
             ]
-        finally:
-            history.close()
         start, until = self.span
         episodes = tuple(
             replay(

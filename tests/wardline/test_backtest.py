@@ -160,8 +160,16 @@ def test_the_rules_of_a_hub_are_tried_on_what_it_has_kept(folder, journal, capsy
 
 def test_only_what_came_since_then_counts(folder, journal, capsys):
     found = document(capsys, "--rules", "strict.yaml", "--config", "hub.yaml", "--since", "30s")
-    assert (found["new"]["alarms"], found["new"]["end"] - found["new"]["start"]) == (0, 30_000)
-    assert found["records"] <= 60
+    assert found["new"]["alarms"] == 0
+    assert found["new"]["start"] >= journal - 30_000
+    assert 0 < found["records"] <= 60
+
+
+def test_time_past_the_last_reading_is_no_silence(folder, journal, capsys):
+    condition = "{id: quiet, kind: technical, when: silent(2s), for: 0s, priority: low, message: x}"
+    (folder / "quiet.yaml").write_text(f"{RULES % 50}conditions:\n  - {condition}\n")
+    found = document(capsys, "--rules", "quiet.yaml", "--config", "hub.yaml")
+    assert (found["new"]["alarms"], found["new"]["end"]) == (0, journal - 999)
 
 
 def write(folder, statement, values):
@@ -220,7 +228,7 @@ def test_wrong_use_is_one_sentence(folder, journal, capsys, words, sentence):
 def test_an_empty_journal_is_said(folder, capsys):
     Journal(folder / "journal.db").close()
     assert backtest("--rules", "strict.yaml", "--config", "hub.yaml") == 2
-    assert "holds no readings yet" in capsys.readouterr().err
+    assert "holds no readings of that time" in capsys.readouterr().err
 
 
 def test_every_line_that_is_wrong_in_any_recording_is_said(folder, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +105,13 @@ def _kept(arguments: argparse.Namespace, sets: tuple[Sets, ...]) -> list[Trial]:
         since = Duration.parse(arguments.since or "24h")
     except ValueError as error:
         raise UsageError(f"--since: {error}") from error
-    end = SystemClock().wall_ms()
-    history = History(journal)
-    try:
-        first = history.first_received()
-    finally:
-        history.close()
-    if first is None or first >= end:
-        raise UsageError(f"the journal {journal} holds no readings yet; give recordings with --data instead")
-    span = (max(first, end - since), end)
+    start = SystemClock().wall_ms() - since
+    with closing(History(journal)) as history:
+        received = history.received()
+    if received is None or received[1] < start:
+        raise UsageError(f"the journal {journal} holds no readings of that time; give recordings with --data instead")
+    # Past the last reading there is nothing to judge: a hub that was stopped is no silence of its devices.
+    span = (max(received[0], start), received[1] + 1)
     tags = {BedKey(ward.id, bed.id): tuple(bed.tags) for ward in settings.wards for bed in ward.beds}
     jobs = [
         BedJob(journal=journal, bed=bed, sets=sets, tags=tags[bed.key], span=span) for bed in Registry(settings).beds()
