@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 from rules.documents import read_rules
+from rules.faults import FAULTS
 from rules.library import shipped_sets
-from rules.machine import TABLE, diagram
+from rules.machine import TABLE, State, diagram
 from rules.scenarios import read_scenarios
 from rules.stories import run
 
@@ -23,6 +24,17 @@ def test_the_diagram_is_drawn_from_the_table():
 
 def test_the_diagram_shows_every_way():
     assert diagram().count(" --> ") == sum(len(row) for row in TABLE.values()) + 1
+
+
+def test_every_state_and_every_fault_is_described_as_it_is():
+    text = (REFERENCE / "alarm-machine.md").read_text(encoding="utf-8")
+    for state in State:
+        assert f"\n| {state.value} | " in text
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{id_}` | {priority} | {message} | {onset // 1000} s | {off // 1000} s |"
+        for id_, (priority, message, onset, off) in FAULTS.items()
+    ]
 
 
 def test_the_example_rules_are_read_and_the_example_story_holds():
