@@ -41,6 +41,28 @@ class Ranges:
         lows[first:last] = [low]
         highs[first:last] = [high]
 
+    def remove_range(self, low: int, high: int) -> None:
+        """Take out every number from `low` to `high`, both included, of those that are there."""
+        if low > high:
+            raise ValueError(f"a range cannot end ({high}) before it begins ({low})")
+        lows, highs = self._lows, self._highs
+        first = bisect_right(highs, low - 1)  # the first range that overlaps or follows
+        last = bisect_right(lows, high)  # one past the last range that overlaps
+        if first >= last:
+            return
+        rest = [(lows[first], low - 1), (high + 1, highs[last - 1])]
+        rest = [(start, end) for start, end in rest if start <= end]
+        lows[first:last] = [start for start, _ in rest]
+        highs[first:last] = [end for _, end in rest]
+
+    def minus(self, other: Ranges) -> Ranges:
+        """A new set of what is here and not in `other`."""
+        result = Ranges()
+        result._lows, result._highs = self._lows.copy(), self._highs.copy()
+        for low, high in other:
+            result.remove_range(low, high)
+        return result
+
     def union(self, other: Ranges) -> Ranges:
         """A new set of what is in either."""
         result = Ranges()

@@ -49,3 +49,23 @@ def test_a_union_is_new_and_holds_both(one, other):
 def test_a_range_that_ends_before_it_begins_is_refused():
     with pytest.raises(ValueError, match="cannot end"):
         Ranges().add_range(5, 4)
+
+
+@given(numbers, numbers)
+def test_what_is_taken_out_is_gone_and_nothing_else(spans, taken):
+    ranges = Ranges((low, low + length) for low, length in spans)
+    model = as_set(ranges)
+    for low, length in taken:
+        ranges.remove_range(low, low + length)
+        model -= set(range(low, low + length + 1))
+    assert as_set(ranges) == model
+    listed = list(ranges)
+    assert all(later[0] > earlier[1] + 1 for earlier, later in itertools.pairwise(listed))
+
+
+@given(numbers, numbers)
+def test_a_difference_leaves_both_sets_as_they_were(left, right):
+    one, other = (Ranges((low, low + length) for low, length in spans) for spans in (left, right))
+    before, other_before = as_set(one), as_set(other)
+    assert as_set(one.minus(other)) == before - other_before
+    assert (as_set(one), as_set(other)) == (before, other_before)
