@@ -388,6 +388,7 @@ def test_after_a_pause_every_missed_step_is_due_but_no_missed_repetition(ward):
         ("doctor", ("7",)),
         ("nurse-1", ("7",)),
     ]
+    assert len(ward.states()) == 4  # the three steps and the last repetition
 
 
 def test_a_hub_whose_clock_is_wrong_delays_no_page(ward):
