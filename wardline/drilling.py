@@ -121,7 +121,7 @@ class Drilling:
                 "a minute"
             )
             return Hop(name, None, advice=advice)
-        return Hop(name, self._ms(), f"alarm {alarm.id}, {alarm.changed - alarm.onset} ms after the record was made")
+        return Hop(name, self._ms(), f"alarm {alarm.id}")
 
     def _receipted(self, result: Result) -> Hop:
         name = "gateway has the hub's receipt"
@@ -145,7 +145,7 @@ class Drilling:
                         continue
                     sent, received = page.delivery.sent, page.delivery.received
                     if sent is not None and received is not None:
-                        return Hop(name, self._ms(), f"{page.name}, {received - sent} ms after it was sent")
+                        return Hop(name, self._ms(), page.name)
                     told = f"{page.name} was sent the page and has not confirmed it" if sent else "a page waits"
                 time.sleep(LOOK_S)
         finally:

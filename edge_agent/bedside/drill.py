@@ -109,8 +109,7 @@ class Drills:
         await self._recorder.stored()
         after = await self._spool.call(spool.accepted)
         rows = await self._spool.call(spool.read, [(before + 1, after)], 1 << 20)
-        records = [_record.decode(body) for _, body in rows]
-        return next((record.seq for record in records if record.device == device and DRILL in record.states), None)
+        return next((seq for seq, body in rows if _is_test_of(device, body)), None)
 
     def _tell(self, trace: DrillTrace, **progress: object) -> DrillTrace:
         self._trace = msgspec.structs.replace(trace, **progress)
@@ -122,3 +121,11 @@ class Drills:
 
     def _wall(self) -> int:
         return max(0, self._clock.wall_ms())
+
+
+def _is_test_of(device: str, body: bytes) -> bool:
+    try:
+        record = _record.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):  # the spool holds other things, too
+        return False
+    return record.device == device and DRILL in record.states

@@ -89,6 +89,10 @@ class Bed:
         (self.folder / "hub.yaml").write_text(HUB.format(port=self.broker.port, extra=extra))
         (self.folder / "edge.yaml").write_text(EDGE.format(port=self.broker.port, folder=self.folder))
 
+    def add_rules(self, text: str) -> None:
+        """More of the rule document."""
+        (self.folder / "probe.yaml").write_text(RULES + text)
+
     def ear(self, *topics: str) -> Ear:
         """Listen from now on."""
         self.ears.append(Ear(self.broker.port, *topics))
