@@ -61,7 +61,7 @@ class Listener:
         username, password = self._broker.login(self._folder)
         tls = self._broker.tls.context(self._folder) if self._broker.tls else None
         loop = asyncio.get_running_loop()
-        ear = Ear(self._version, self._on_message)
+        ear = Ear(self._version, self._hear)
         line: _Line | None = None
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
@@ -87,6 +87,12 @@ class Listener:
             self.connected = False
             line.leave()
         raise LinkError(f"{self._client_id} lost the broker {self._where}" + (f": {why}" if why else "")) from why
+
+    def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
+        try:
+            self._on_message(topic, payload, retained)
+        except Exception:  # a message nobody foresaw must not take along those that came with it
+            log.exception("a message on %s was passed over", topic)
 
 
 class _Line(asyncio.Protocol):

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from chassis.clock import Clock, DisciplinedClock, SystemClock
+from chassis.listener import Listener
 from chassis.session import Session, Will
 from chassis.tasks import run_until, supervise
 from hub.admissions import Admissions
@@ -101,7 +102,6 @@ class Hub:
             folder,
             client_id=settings.hub,
             subscriptions=(
-                topics.ALL_UP,
                 topics.ALL_COMMANDS,
                 topics.ALL_ALARMS,
                 topics.equipment_alarm(settings.hub, "+/+", "+"),
@@ -110,6 +110,15 @@ class Hub:
             on_message=self._receive,
             on_connect=self._connected,
             will=Will(topics.hub_status(settings.hub), encode(HubStatus(hub=settings.hub, online=False))),
+        )
+        # All that gateways say comes over one connection, so that each of them is heard in its own order.
+        self.listener = Listener(
+            settings.broker,
+            folder,
+            client_id=f"{settings.hub[:24]}-listener",
+            subscriptions=(topics.ALL_UP,),
+            on_message=self._receive,
+            on_connect=partial(self._say_status, online=True),
         )
         self.receipts = Receipts(self.journal, self.session.publish, settings.credit)
         self.words = Words(self.registry, self.receipts, self.picture, self.watch, self.workshop)
@@ -138,6 +147,7 @@ class Hub:
         gc.set_threshold(50_000, 20, 100)
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "broker session": self.session.run,
+            "listener": self.listener.run,
             "committer": self.committer.run,
             "receipts": self._send_receipts,
             "alarm timers": self._advance,
@@ -279,8 +289,14 @@ class Hub:
             self.receipts.owe(gateway, epoch)
         self.receipts.rejected(batch.refusals)
 
+    @property
+    def _hears(self) -> bool:
+        """Whether the hub is there for its gateways: one that cannot hear them must not seem to watch."""
+        return self.session.connected and self.listener.connected
+
     def _connected(self) -> None:
-        self._say_status(online=True)
+        if self._hears:
+            self._say_status(online=True)
         self.announcer.repeat(self.engine.alarms())
         self.bundles.repeat(self._retain)
 
@@ -301,7 +317,7 @@ class Hub:
         self._announce(self.faults.forgotten(self._clock.now()))
         while True:
             now = self._clock.now()
-            connected = self.session.connected
+            connected = self._hears
             # Faults come first: what a dead gateway explains must not be raised thirty times beside it.
             events = self.faults.advance(
                 now, connected=connected, refusing=self.committer.refused, trouble=self.books.trouble
@@ -362,8 +378,9 @@ class Hub:
     async def _beat(self) -> None:
         beat = 0
         while True:
-            beat += 1
-            heartbeat = Heartbeat(hub=self._settings.hub, time=self._clock.now(), beat=beat)
-            self.session.publish(topics.heartbeat(self._settings.hub), encode(heartbeat))
-            self._say_status(online=True)
+            if self._hears:
+                beat += 1
+                heartbeat = Heartbeat(hub=self._settings.hub, time=self._clock.now(), beat=beat)
+                self.session.publish(topics.heartbeat(self._settings.hub), encode(heartbeat))
+                self._say_status(online=True)
             await asyncio.sleep(HEARTBEAT_S)
