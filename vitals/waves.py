@@ -7,6 +7,7 @@ A payload is one or more frames, little-endian, without padding:
     f32  rate, Hz   f32 scale     f32 offset            value = raw * scale + offset
     u8   clock: 0 synced, 1 holdover, 2 unsynced
     u8 n, n bytes   device        u8 n, n bytes channel (ASCII; a name of vitals.parameters.WAVEFORMS)
+    u8 n, n bytes   unit (UCUM, ASCII), or "raw": counts of the device, whose scale nobody has told
     i16 each        samples; -32768 means that there is none
 """
 
@@ -24,10 +25,13 @@ from vitals.parameters import WAVEFORMS
 from vitals.readings import ClockQuality
 
 NO_SAMPLE = -32768
+RAW = "raw"  # the unit of what is only a shape
 MAX_SAMPLES = 16_000  # 32 s at 500 Hz; a frame stays below 33 kB
 MAX_RATE_HZ = 10_000.0
 _HEAD = struct.Struct("<IQQfffB")
 _LENGTH = struct.Struct("<H")
+_NUMBER = struct.Struct("<IQ")  # how the head begins
+_MOST_UNIT = 24
 _CLOCKS: tuple[ClockQuality, ...] = get_args(ClockQuality)
 _MOST_MS = 253_402_300_799_999
 
@@ -44,6 +48,7 @@ class WaveFrame(NamedTuple):
     rate_hz: float
     scale: float
     offset: float
+    unit: str
     samples: bytes
 
     @property
@@ -59,6 +64,25 @@ class WaveFrame(NamedTuple):
     def values(self) -> list[float | None]:
         """The samples in the unit of the channel; None where there is none."""
         return [None if raw == NO_SAMPLE else raw * self.scale + self.offset for raw in _words(self.samples)]
+
+
+class BadFrame(NamedTuple):
+    """A frame nobody can use; `seq` 0: not even its number can be read."""
+
+    epoch: int
+    seq: int
+    reason: str
+    payload: bytes
+
+
+def pack(values: Sequence[float | None]) -> tuple[float, float, bytes]:
+    """(scale, offset, samples) of a stretch: whole numbers exactly, others within half a 65,534th of their span."""
+    values = [value if value is not None and math.isfinite(value) else None for value in values]
+    present = [value for value in values if value is not None]
+    low, high = min(present, default=0.0), max(present, default=0.0)
+    if low >= -32_767 and high <= 32_767 and all(float(value).is_integer() for value in present):
+        return 1.0, 0.0, _bytes(array("h", [NO_SAMPLE if value is None else int(value) for value in values]))
+    return quantise(values, low, high)
 
 
 def quantise(values: Sequence[float | None], low: float, high: float) -> tuple[float, float, bytes]:
@@ -79,7 +103,7 @@ def quantise(values: Sequence[float | None], low: float, high: float) -> tuple[f
 
 def encode_frame(frame: WaveFrame) -> bytes:
     """The frame with its length before it; frames are joined by concatenation."""
-    device, channel = frame.device.encode("ascii"), frame.channel.encode("ascii")
+    device, channel, unit = frame.device.encode("ascii"), frame.channel.encode("ascii"), frame.unit.encode("ascii")
     head = _HEAD.pack(
         frame.epoch,
         frame.seq,
@@ -89,26 +113,41 @@ def encode_frame(frame: WaveFrame) -> bytes:
         frame.offset,
         _CLOCKS.index(frame.clock),
     )
-    body = b"".join((head, bytes((len(device),)), device, bytes((len(channel),)), channel, frame.samples))
-    return _LENGTH.pack(len(body)) + body
+    names = b"".join(bytes((len(name),)) + name for name in (device, channel, unit))
+    return b"".join((_LENGTH.pack(len(head) + len(names) + len(frame.samples)), head, names, frame.samples))
+
+
+def renumbered(frame: bytes, epoch: int, seq: int) -> bytes:
+    """An encoded frame under another number: a spool knows it only when the frame is stored or sent."""
+    return frame[: _LENGTH.size] + _NUMBER.pack(epoch, seq) + frame[_LENGTH.size + _NUMBER.size :]
 
 
 def decode_frames(payload: bytes) -> list[WaveFrame]:
     """Every frame of a payload. Raises WireError when the payload is not made of whole, sensible frames."""
+    frames, bad = sift_frames(payload)
+    if bad:
+        raise WireError(bad[0].reason)
+    return frames
+
+
+def sift_frames(payload: bytes) -> tuple[list[WaveFrame], list[BadFrame]]:
+    """The frames of a payload that can be used, and those that cannot. Raises WireError for an empty payload."""
+    if not payload:
+        raise WireError("wave: there is no frame in it")
     frames: list[WaveFrame] = []
+    bad: list[BadFrame] = []
     at = 0
     while at < len(payload):
-        if len(payload) - at < 2:
-            raise WireError("wave: the payload ends inside a frame")
-        (length,) = _LENGTH.unpack_from(payload, at)
-        at += 2
-        if len(payload) - at < length:
-            raise WireError("wave: the payload ends inside a frame")
-        frames.append(_decode(payload[at : at + length]))
-        at += length
-    if not frames:
-        raise WireError("wave: there is no frame in it")
-    return frames
+        end = at + _LENGTH.size + int.from_bytes(payload[at : at + _LENGTH.size], "little")
+        body = payload[at + _LENGTH.size : end]
+        try:
+            if end > len(payload) or len(payload) - at < _LENGTH.size:
+                raise WireError("wave: the payload ends inside a frame")
+            frames.append(_decode(body))
+        except WireError as error:
+            bad.append(BadFrame(*_number(body), error.reason, body))
+        at = end
+    return frames, bad
 
 
 def _decode(body: bytes) -> WaveFrame:
@@ -116,14 +155,23 @@ def _decode(body: bytes) -> WaveFrame:
         epoch, seq, time, rate_hz, scale, offset, clock = _HEAD.unpack_from(body)
         device, at = _name(body, _HEAD.size)
         channel, at = _name(body, at)
+        unit, at = _name(body, at)
     except (struct.error, IndexError, UnicodeDecodeError) as exc:
         raise WireError("wave: a frame is shorter than its head") from exc
     samples = body[at:]
     if clock >= len(_CLOCKS):
         raise WireError("wave: unknown clock quality")
-    frame = WaveFrame(epoch, seq, device, channel, time, _CLOCKS[clock], rate_hz, scale, offset, samples)
+    frame = WaveFrame(epoch, seq, device, channel, time, _CLOCKS[clock], rate_hz, scale, offset, unit, samples)
     _check(frame)
     return frame
+
+
+def _number(body: bytes) -> tuple[int, int]:
+    """(epoch, seq) of a frame that cannot be used; (0, 0) if they make no sense."""
+    if len(body) < _NUMBER.size:
+        return 0, 0
+    epoch, seq = _NUMBER.unpack_from(body)
+    return (epoch, seq) if epoch >= 1 and 1 <= seq < 2**63 else (0, 0)
 
 
 def _name(body: bytes, at: int) -> tuple[str, int]:
@@ -138,6 +186,8 @@ def _check(frame: WaveFrame) -> None:
         raise WireError("wave: the device is no name")
     if frame.channel not in WAVEFORMS:
         raise WireError(f"wave: unknown channel {frame.channel[:40]!r}")
+    if not (0 < len(frame.unit) <= _MOST_UNIT and frame.unit.isprintable()):
+        raise WireError("wave: the unit is no unit")
     if not 0 < frame.rate_hz <= MAX_RATE_HZ:
         raise WireError("wave: the rate is not between 0 and 10 kHz")
     if not (math.isfinite(frame.scale) and math.isfinite(frame.offset) and frame.scale != 0):

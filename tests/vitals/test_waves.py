@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from vitals.errors import WireError
 from vitals.parameters import WAVEFORMS
-from vitals.waves import NO_SAMPLE, WaveFrame, decode_frames, encode_frame, quantise
+from vitals.waves import (
+    NO_SAMPLE,
+    RAW,
+    WaveFrame,
+    decode_frames,
+    encode_frame,
+    pack,
+    quantise,
+    renumbered,
+    sift_frames,
+)
 
 
 def frame(**changes):
@@ -22,6 +32,7 @@ def frame(**changes):
         "rate_hz": 250.0,
         "scale": 0.5,
         "offset": -1.0,
+        "unit": "mV",
         "samples": struct.pack("<4h", 0, 2, NO_SAMPLE, -2),
     }
     return WaveFrame(**{**fields, **changes})
@@ -56,6 +67,42 @@ def test_what_lies_outside_the_range_is_held_at_its_edge():
     assert frame(scale=scale, offset=offset, samples=samples).values() == pytest.approx([5, -5])
 
 
+@given(st.lists(st.integers(-32_767, 32_767) | st.none(), min_size=1, max_size=50))
+def test_counts_of_a_device_are_carried_exactly(values):
+    scale, offset, samples = pack(values)
+    assert frame(scale=scale, offset=offset, unit=RAW, samples=samples).values() == values
+
+
+@given(st.lists(st.floats(-300, 300) | st.none(), min_size=1, max_size=50))
+def test_other_values_lose_less_than_a_65534th_of_their_span(values):
+    scale, offset, samples = pack(values)
+    present = [value for value in values if value is not None]
+    step = (max(present, default=0) - min(present, default=0)) / 65_534
+    for value, back in zip(values, frame(scale=scale, offset=offset, samples=samples).values(), strict=True):
+        assert (back is None) if value is None else (back == pytest.approx(value, rel=1e-6, abs=step * 0.51 + 1e-6))
+
+
+def test_what_is_no_number_is_no_sample():
+    scale, offset, samples = pack([float("nan"), float("inf"), float("-inf"), None, 0.5])
+    assert frame(scale=scale, offset=offset, samples=samples).values() == [None, None, None, None, 0.5]
+
+
+def test_a_stored_frame_gets_its_number_when_it_is_sent():
+    assert decode_frames(renumbered(encode_frame(frame()), 9, 77)) == [frame(epoch=9, seq=77)]
+
+
+def test_a_bad_frame_does_not_take_its_neighbours_along():
+    payload = encode_frame(frame(seq=1)) + encode_frame(frame(seq=2, rate_hz=0.0)) + encode_frame(frame(seq=3))
+    good, bad = sift_frames(payload)
+    assert [one.seq for one in good] == [1, 3]
+    assert [(one.epoch, one.seq, "rate" in one.reason) for one in bad] == [(3, 2, True)]
+
+
+def test_a_bad_frame_without_a_number_is_still_reported():
+    good, bad = sift_frames(b"\x05\x00abcde" + encode_frame(frame()))
+    assert (good, [(one.seq, one.payload) for one in bad]) == ([frame()], [(0, b"abcde")])
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -66,6 +113,9 @@ def test_what_lies_outside_the_range_is_held_at_its_edge():
         ({"scale": float("inf")}, "finite"),
         ({"scale": 0.0}, "finite"),
         ({"offset": float("nan")}, "finite"),
+        ({"unit": ""}, "unit"),
+        ({"unit": "m\nV"}, "unit"),
+        ({"unit": "x" * 25}, "unit"),
         ({"samples": b""}, "samples"),
         ({"samples": b"\0\0\0"}, "samples"),
         ({"seq": 0}, "out of range"),
