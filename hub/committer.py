@@ -32,6 +32,8 @@ class Committer:
         self._keep_after = keep_after
         self._wake = asyncio.Event()
         self.refused = False  # the disk takes nothing now
+        self.aboard = 0  # records of the commit under way
+        self._unconfirmed: list[int] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
     def wake(self) -> None:
@@ -55,12 +57,21 @@ class Committer:
         batch = self._take()
         if not batch:
             return
+        self.aboard = len(batch.records)
         ids = await asyncio.shield(self._commit(batch))
+        self.aboard = 0
         self._on_commit(batch, ids)
 
     async def confirm(self, ids: list[int]) -> None:
-        """Take announced events out of the outbox."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.confirm, ids)
+        """Take announced events out of the outbox; what the disk refuses now goes with the next ones."""
+        self._unconfirmed += ids
+        if not self._unconfirmed or self.refused:
+            return
+        ids, self._unconfirmed = self._unconfirmed, []
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.confirm, ids)
+        except StorageError:
+            self._unconfirmed += ids  # announced again at worst; the next commit says what is wrong
 
     async def _commit(self, batch: Batch) -> list[int]:
         loop = asyncio.get_running_loop()

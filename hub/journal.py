@@ -5,19 +5,20 @@ The commit point of the whole system: a receipt never precedes the commit of its
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from chassis.database import open_database
+from hub.journal_gaps import GapRow, Key, read_ranges, refill, save_gaps, save_ranges
 from hub.journal_schema import SCHEMA
+from hub.retention import Retention, make_shrinkable
 from vitals.errors import StorageError
 from vitals.ranges import Ranges
 
 FORMAT = 1
-QUARANTINE_ROWS = 10_000  # older refusals go; the counters keep counting
-PRUNE_ROWS = 200  # old records that go with each commit, and twice as many as come
 _NOTHING = Ranges()
 
 
@@ -89,7 +90,7 @@ class Write(NamedTuple):
 class Batch:
     """What waits for the next commit."""
 
-    __slots__ = ("events", "quarantine", "records", "refusals", "settled", "states", "writes")
+    __slots__ = ("events", "gaps", "quarantine", "records", "refilled", "refusals", "settled", "states", "writes")
 
     def __init__(self) -> None:
         self.records: list[RecordRow] = []
@@ -98,7 +99,9 @@ class Batch:
         self.quarantine: list[QuarantineRow] = []
         self.refusals: list[Refusal] = []
         self.writes: list[Write] = []  # in this order
-        self.settled: dict[tuple[str, int], Ranges] = {}  # (gateway, epoch) → seqs this batch settles
+        self.settled: dict[Key, Ranges] = {}  # seqs this batch settles
+        self.gaps: list[GapRow] = []  # what it declares missing; those seqs are settled too
+        self.refilled: dict[Key, Ranges] = {}  # seqs of its records that a gap had declared missing
 
     def settle(self, gateway: str, epoch: int, seq: int) -> None:
         """Note that this batch makes (gateway, epoch, seq) final."""
@@ -108,37 +111,69 @@ class Batch:
         ranges.add(seq)
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.events or self.states or self.quarantine or self.refusals or self.writes)
+        return bool(
+            self.records or self.events or self.states or self.quarantine or self.refusals or self.writes or self.gaps
+        )
 
 
 class Journal:
     """The one writer. Open and read at start in any thread; `commit` and `confirm` then run in one thread only."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_bytes: int | None = None) -> None:
+        """`max_bytes` caps the room that is used; the oldest records go before it is passed."""
         self._path = path
-        self._db = open_database(path)
+        self._max_bytes = max_bytes
+        self._number = 0  # of the last commit
+        self._unsure: tuple[Batch, list[int]] | None = None  # failed; only the file knows how far it came
+        self._open()
+
+    def _open(self) -> None:
+        self._db = open_database(self._path)
         try:
+            make_shrinkable(self._db)
             self._db.executescript(SCHEMA)
             self._check_format()
+            self._account_for_older_versions()
+            self._number = self._commits()
+            self._settled = read_ranges(self._db, "committed")
+            self._missing = read_ranges(self._db, "missing")
+            self._retention = Retention(self._db, self._max_bytes)
         except sqlite3.Error as error:
-            raise StorageError(f"cannot use the journal {path}: {error}; restore it or move it aside") from error
-        self._settled = self._read_settled()
+            self._db.close()
+            raise StorageError(f"cannot use the journal {self._path}: {error}; restore it or move it aside") from error
 
     def _check_format(self) -> None:
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),))
         (found,) = self._db.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
         if found != str(FORMAT):
+            self._db.close()
             raise StorageError(f"the journal {self._path} has format {found}, this version reads {FORMAT}")
 
-    def _read_settled(self) -> dict[tuple[str, int], Ranges]:
-        settled: dict[tuple[str, int], Ranges] = {}
-        for gateway, epoch, low, high in self._db.execute("SELECT gateway, epoch, low, high FROM committed"):
-            settled.setdefault((gateway, epoch), Ranges()).add_range(low, high)
-        return settled
+    def _commits(self) -> int:
+        return int(self._db.execute("SELECT value FROM meta WHERE key = 'commits'").fetchone()[0])
+
+    def _account_for_older_versions(self) -> None:
+        """A journal of before: records that had left it were not written down."""
+        if self._db.execute("SELECT 1 FROM meta WHERE key = 'commits'").fetchone() is not None:
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        for (gateway, epoch), settled in read_ranges(self._db, "committed").items():
+            gone = settled.minus(accounted(self._db, gateway, epoch))
+            save_ranges(self._db, "expired", {}, {(gateway, epoch): gone})
+        self._db.execute("INSERT INTO meta VALUES ('commits', '0')")
+        self._db.execute("COMMIT")
 
     def settled(self, gateway: str, epoch: int) -> Ranges:
-        """The seqs that are final: in the journal, or rejected and in quarantine. Not to be changed by the caller."""
+        """The seqs that are final: in the journal, in quarantine, or declared missing. Not for the caller to change."""
         return self._settled.get((gateway, epoch), _NOTHING)
+
+    def missing(self, gateway: str, epoch: int) -> Ranges:
+        """Of those, the seqs a gap declares missing and that have not come. Not for the caller to change."""
+        return self._missing.get((gateway, epoch), _NOTHING)
+
+    def epochs(self, gateway: str) -> list[int]:
+        """The epochs of a gateway the journal knows, oldest first."""
+        return sorted(epoch for name, epoch in list(self._settled) if name == gateway)
 
     def alarm_states(self) -> list[StateRow]:
         """The saved alarm machines."""
@@ -158,9 +193,13 @@ class Journal:
     def commit(self, batch: Batch, keep_after: int = 0) -> list[int]:
         """Write `batch` in one durable transaction; its events' ids. On StorageError nothing is written.
 
-        Records received before `keep_after` (UTC ms) leave in small slices, in the same transaction: no vacuum and
-        no second writer ever stands before a commit.
+        Records received before `keep_after` (UTC ms) leave in small slices, in the same transaction. After a failure
+        give the same batch again: if it turns out to be in the file after all, it is not written twice.
         """
+        if self._unsure is not None:
+            found = self._look_again(batch)
+            if found is not None:
+                return found
         db = self._db
         event_ids: list[int] = []
         try:
@@ -187,15 +226,41 @@ class Journal:
             db.executemany("INSERT INTO rejected VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", batch.refusals)
             for write in batch.writes:
                 db.execute(*write)
-            merged = self._save_settled(batch.settled)
-            self._prune(keep_after, max(PRUNE_ROWS, 2 * len(batch.records)), quarantined=bool(batch.quarantine))
+            merged = save_ranges(db, "committed", self._settled, batch.settled)
+            save_gaps(db, batch.gaps)
+            refill(db, batch.refilled)
+            expired = self._retention.prune(keep_after, len(batch.records), quarantined=bool(batch.quarantine))
+            db.execute("UPDATE meta SET value = ? WHERE key = 'commits'", (str(self._number + 1),))
             db.execute("COMMIT")
         except sqlite3.Error as error:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+            self._unsure = batch, event_ids
+            with contextlib.suppress(sqlite3.Error):
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
             raise StorageError(f"cannot commit to the journal {self._path}: {error}") from error
+        self._number += 1
         self._settled.update(merged)
+        self._retention.pruned(expired)
+        self._note_missing(batch)
         return event_ids
+
+    def _look_again(self, batch: Batch) -> list[int] | None:
+        """After a failed commit: read the file anew. The ids of the events of `batch` if it is in there, else None."""
+        assert self._unsure is not None
+        expected, (unsure, event_ids) = self._number + 1, self._unsure
+        self._db.close()
+        self._open()
+        self._unsure = None
+        return event_ids if self._number == expected and batch is unsure else None
+
+    def _note_missing(self, batch: Batch) -> None:
+        changed: dict[Key, Ranges] = {}
+        for row in batch.gaps:
+            key = (row.gateway, row.epoch)
+            changed[key] = changed.get(key, self.missing(*key)).union(row.missing)
+        for key, came in batch.refilled.items():
+            changed[key] = changed.get(key, self.missing(*key)).minus(came)
+        self._missing.update(changed)
 
     def _save_states(self, states: Iterable[StateRow]) -> None:
         for ward, bed, rule, body in states:
@@ -203,30 +268,6 @@ class Journal:
                 self._db.execute("DELETE FROM alarm_state WHERE ward = ? AND bed = ? AND rule = ?", (ward, bed, rule))
             else:
                 self._db.execute("INSERT OR REPLACE INTO alarm_state VALUES (?, ?, ?, ?)", (ward, bed, rule, body))
-
-    def _save_settled(self, settled: dict[tuple[str, int], Ranges]) -> dict[tuple[str, int], Ranges]:
-        merged: dict[tuple[str, int], Ranges] = {}
-        gone: list[tuple[str, int, int]] = []
-        come: list[tuple[str, int, int, int]] = []
-        for (gateway, epoch), new in settled.items():
-            old = self._settled.get((gateway, epoch), _NOTHING)
-            whole = merged[gateway, epoch] = old.union(new)
-            before, after = dict(old), dict(whole)
-            gone += [(gateway, epoch, low) for low in before if low not in after]
-            come += [(gateway, epoch, low, high) for low, high in after.items() if before.get(low) != high]
-        self._db.executemany("DELETE FROM committed WHERE gateway = ? AND epoch = ? AND low = ?", gone)
-        self._db.executemany("INSERT OR REPLACE INTO committed VALUES (?, ?, ?, ?)", come)
-        return merged
-
-    def _prune(self, keep_after: int, limit: int, *, quarantined: bool) -> None:
-        self._db.execute(
-            "DELETE FROM record WHERE id IN (SELECT id FROM record ORDER BY id LIMIT ?) AND received < ?",
-            (limit, keep_after),
-        )
-        if quarantined:
-            self._db.execute(
-                "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (QUARANTINE_ROWS,)
-            )
 
     def confirm(self, event_ids: Iterable[int]) -> None:
         """Take announced events out of the outbox. Raises StorageError."""
@@ -242,3 +283,14 @@ class Journal:
     def close(self) -> None:
         """Checkpoint and close."""
         self._db.close()
+
+
+def accounted(db: sqlite3.Connection, gateway: str, epoch: int) -> Ranges:
+    """The seqs of records that are in the journal, rejected, or explained by a gap."""
+    islands = (
+        "SELECT min(seq), max(seq) FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS island FROM record"
+        " WHERE gateway = ?1 AND epoch = ?2) GROUP BY island"
+        " UNION ALL SELECT seq, seq FROM rejected WHERE gateway = ?1 AND epoch = ?2"
+        " UNION ALL SELECT low, high FROM missing WHERE gateway = ?1 AND epoch = ?2"
+    )
+    return Ranges(db.execute(islands, (gateway, epoch)))

@@ -36,6 +36,37 @@ CREATE TABLE IF NOT EXISTS rejected (
     gateway TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (gateway, epoch, seq)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS expired (    -- seqs whose records left the journal because they were old
+    gateway TEXT NOT NULL, epoch INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
+    PRIMARY KEY (gateway, epoch, low)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gap (        -- every declaration that records will never come; never pruned
+    id INTEGER PRIMARY KEY,
+    gateway TEXT NOT NULL, epoch INTEGER NOT NULL,  -- whose seqs they are
+    first INTEGER NOT NULL, last INTEGER NOT NULL,  -- 0: they never had a seq
+    count INTEGER NOT NULL,           -- as declared
+    reason TEXT NOT NULL, kind TEXT NOT NULL,
+    source TEXT NOT NULL,             -- edge: the gateway said so; hub: found out here
+    time INTEGER NOT NULL,            -- when the hub learned of it
+    start INTEGER NOT NULL, "end" INTEGER NOT NULL,  -- when they were measured; 0: nobody knows
+    missing INTEGER NOT NULL,         -- of `count`, those still missing; the rest was here already, or
+    refilled INTEGER NOT NULL DEFAULT 0  -- has come after all
+);
+CREATE INDEX IF NOT EXISTS gap_time ON gap (time);
+CREATE TABLE IF NOT EXISTS missing (    -- the seqs that gaps still explain, each in one row
+    gateway TEXT NOT NULL, epoch INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
+    gap INTEGER NOT NULL REFERENCES gap (id),
+    PRIMARY KEY (gateway, epoch, low)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS balance (    -- the books of each gateway's epoch, compared each minute
+    gateway TEXT NOT NULL, epoch INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    accepted INTEGER NOT NULL, spooled INTEGER NOT NULL,    -- what the gateway says
+    stored INTEGER NOT NULL, rejected INTEGER NOT NULL, missing INTEGER NOT NULL,  -- what the journal has, of those
+    unexplained INTEGER NOT NULL,     -- accepted and in none of these places; below 0: more than was accepted
+    since INTEGER,                    -- since when the books differ; NULL: they agree
+    PRIMARY KEY (gateway, epoch)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS quarantine (
     id INTEGER PRIMARY KEY, received INTEGER NOT NULL, topic TEXT NOT NULL, gateway TEXT NOT NULL,
     reason TEXT NOT NULL, records INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, head BLOB NOT NULL

@@ -10,6 +10,7 @@ from hub.history import RecordBody
 from hub.ingest.admission import Admitted, admit
 from hub.ingest.quarantine import quarantine_row
 from hub.journal import Batch, Journal, RecordRow, Refusal
+from hub.journal_gaps import GapRow, Key
 from hub.late import Gaps
 from hub.live import LivePicture
 from hub.registry import Registry
@@ -20,7 +21,7 @@ from vitals.drills import DRILL
 from vitals.errors import WireError
 from vitals.identity import BedKey
 from vitals.ranges import Ranges
-from vitals.readings import Gap, Record
+from vitals.readings import GAP_DEVICE, Record
 
 QUARANTINE_PER_COMMIT = 100  # a flood of rubbish is counted in full and kept in part
 
@@ -45,7 +46,8 @@ class Intake:
         self._picture = picture
         self._workshop = workshop
         self._gaps = gaps
-        self._taken: dict[tuple[str, int], Ranges] = {}
+        self._taken: dict[Key, Ranges] = {}
+        self._missing: dict[Key, Ranges] = {}  # of what is taken: declared missing, and welcome if it comes
         self._newest: dict[str, tuple[int, int]] = {}  # source → (epoch, seq): order is never wall time
         self.pending = Batch()
         self.counters: Counter[str] = Counter()
@@ -62,7 +64,7 @@ class Intake:
         key = (gateway, admitted.epoch)
         taken = self._taken.get(key)
         if taken is None:
-            taken = self._taken[key] = Ranges().union(self._journal.settled(*key))
+            taken = self._begin(key)
         if admitted.rejected:
             self._reject(gateway, topic, admitted, taken, now)
         events: list[AlarmEvent] = []
@@ -74,13 +76,13 @@ class Intake:
         devices = self._registry.gateways[gateway]
         duplicates = 0
         for record in admitted.records:
-            if not taken.add(record.seq):
+            if not taken.add(record.seq) and not self._refill(key, record.seq):
                 duplicates += 1
                 continue
             settled.add(record.seq)
             if record.gap is not None:
                 rows.append(_row(gateway, admitted.epoch, record, None, now, late=False))
-                self._settle_gap(gateway, admitted.epoch, record.gap)
+                self.declare(GapRow(gateway, record.gap.epoch or admitted.epoch, record.gap, "edge", now, Ranges()))
                 continue
             if not late:
                 self._workshop.record(gateway, record, now)
@@ -96,7 +98,7 @@ class Intake:
             elif bed is not None and record.clock != "unsynced" and DRILL not in record.states:
                 self._gaps.note(bed, record.time, now)
         counters = self.counters
-        counters["received"] += len(admitted.records)
+        counters["received"] += len(admitted.records) + len(admitted.rejected)
         if duplicates:
             counters["duplicate"] += duplicates
         if late:
@@ -121,23 +123,65 @@ class Intake:
     def _reject(self, gateway: str, topic: str, admitted: Admitted, taken: Ranges, now: int) -> None:
         for rejected in admitted.rejected:
             if not taken.add(rejected.seq):
+                self.counters["duplicate"] += 1
                 continue
             self.counters["rejected"] += 1
             self.pending.settle(gateway, admitted.epoch, rejected.seq)
             self.pending.refusals.append(Refusal(gateway, admitted.epoch, rejected.seq, rejected.reason))
             self.refuse(topic, gateway, rejected.reason, rejected.payload, now, records=1)
 
-    def _settle_gap(self, gateway: str, epoch: int, gap: Gap) -> None:
-        """What the gateway gave up is final too: the watermark goes on past it."""
-        key = (gateway, gap.epoch or epoch)
+    def declare(self, row: GapRow) -> None:
+        """What is given up is final too: the watermark goes on past it. Whatever of it is here stays here."""
+        key = (row.gateway, row.epoch)
         taken = self._taken.get(key)
         if taken is None:
-            taken = self._taken[key] = Ranges().union(self._journal.settled(*key))
+            taken = self._begin(key)
         settled = self.pending.settled.setdefault(key, Ranges())
-        for low, high in gap.spans():
+        declared = Ranges(row.gap.spans())
+        missing = declared.minus(taken)
+        self._missing[key] = self._missing[key].union(missing)
+        for low, high in declared:
             taken.add_range(low, high)
             settled.add_range(low, high)
-        self.counters["gap"] += gap.count
+        self.pending.gaps.append(row._replace(missing=missing))
+        self.counters["gap"] += missing.count() if row.gap.first else row.gap.count
+
+    def shed(self) -> None:
+        """Forget the readings that wait for a disk that takes nothing: without a receipt they are sent again.
+
+        They have been judged. Everything else that waits is kept, and so are gap records: what they settle is.
+        """
+        pending = self.pending
+        kept = [row for row in pending.records if row.device == GAP_DEVICE]
+        for row in pending.records:
+            if row.device == GAP_DEVICE:
+                continue
+            key = (row.gateway, row.epoch)
+            refilled = pending.refilled.get(key)
+            if refilled is not None and row.seq in refilled:
+                refilled.remove_range(row.seq, row.seq)
+                self._missing[key].add(row.seq)
+                self.counters["refilled"] -= 1
+            else:
+                self._taken[key].remove_range(row.seq, row.seq)
+                pending.settled[key].remove_range(row.seq, row.seq)
+        self.counters["shed"] += len(pending.records) - len(kept)
+        pending.records = kept
+
+    def _begin(self, key: Key) -> Ranges:
+        self._missing[key] = Ranges().union(self._journal.missing(*key))
+        taken = self._taken[key] = Ranges().union(self._journal.settled(*key))
+        return taken
+
+    def _refill(self, key: Key, seq: int) -> bool:
+        """Whether a gap has declared this one missing; then it is taken all the same, and the gap is smaller."""
+        missing = self._missing[key]
+        if seq not in missing:
+            return False
+        missing.remove_range(seq, seq)
+        self.pending.refilled.setdefault(key, Ranges()).add(seq)
+        self.counters["refilled"] += 1
+        return True
 
     def _in_order(self, gateway: str, epoch: int, record: Record) -> bool:
         """Whether this is the newest word of its device; an older one must not move live values back."""

@@ -200,3 +200,52 @@ def test_further_rows_are_part_of_the_same_transaction(journal, tmp_path):
     assert again.read("SELECT patient, start FROM admission WHERE ward = ?", "icu") == [("p-1", 5)]
     assert again.settled("gw-a", 1) == Ranges([(1, 1)])
     again.close()
+
+
+def test_a_disk_that_refuses_costs_nothing_when_it_takes_again(tmp_path):
+    script = textwrap.dedent("""
+        import resource, sys
+        from pathlib import Path
+        from hub.journal import Batch, EventRow, Journal, RecordRow
+        from vitals.errors import StorageError
+
+        def batch_of(*seqs):
+            batch = Batch()
+            for seq in seqs:
+                batch.records.append(RecordRow("gw-a", 1, seq, "m", "icu", "1", seq, 1, 0, b"{}"))
+                batch.settle("gw-a", 1, seq)
+            return batch
+
+        journal = Journal(Path(sys.argv[1]))
+        journal.commit(batch_of(1))
+        most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, most))  # every write is an I/O error now
+        batch = batch_of(2, 3)
+        batch.events.append(EventRow("00" * 8, "icu", "1", "spo2-low", "raised", 5, b"{}"))
+        for _ in range(3):
+            try:
+                journal.commit(batch)
+                print("committed")
+            except StorageError:
+                print("refused")
+        print(list(journal.settled("gw-a", 1)))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        print(journal.commit(batch))
+        print(list(journal.settled("gw-a", 1)), journal.read("SELECT count(*) FROM alarm_event"))
+    """)
+    command = [sys.executable, "-c", script, str(tmp_path / "journal.db")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["refused", "refused", "refused", "[(1, 1)]", "[1]", "[(1, 3)] [(1,)]"]
+
+
+def test_a_commit_that_failed_in_words_only_is_not_made_twice(tmp_path):
+    journal = Journal(tmp_path / "journal.db")
+    batch = batch_of(row(1))
+    batch.events.append(EVENT)
+    assert journal.commit(batch) == [1]
+    journal._number, journal._unsure = 0, (batch, [1])  # as after an error of the disk that came too late
+    assert journal.commit(batch) == [1]
+    assert journal.read("SELECT count(*) FROM alarm_event") == [(1,)]
+    journal.commit(batch_of(row(2)))
+    assert journal.settled("gw-a", 1) == Ranges([(1, 2)])
+    journal.close()
