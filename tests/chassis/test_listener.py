@@ -1,6 +1,7 @@
 """A listening connection against real brokers: what is published is heard, and a broken line is noticed."""
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -160,5 +161,57 @@ def test_nobody_there_is_a_link_error(tmp_path, broker):
         )
         with pytest.raises(LinkError, match="refused hub-ear"):
             await listener.run()
+
+    asyncio.run(main())
+
+
+def test_a_message_whose_handling_fails_is_passed_over_with_a_word(broker, tmp_path, caplog):
+    async def main():
+        async with Rig(broker, tmp_path) as rig:
+            take = rig.heard.append
+            rig.listener._on_message = lambda *message: take(message) if message[1] != b"poison" else 1 / 0
+            for payload in (b"before", b"poison", b"after"):
+                rig.session.publish("up/gw/vitals", payload)
+            await until(lambda: len(rig.heard) == 2)
+            assert [payload for _, payload, _ in rig.heard] == [b"before", b"after"]
+            assert rig.connects == 1
+
+    asyncio.run(main())
+    (said,) = [entry for entry in caplog.records if entry.levelno == logging.ERROR]
+    assert said.getMessage() == "a message on up/gw/vitals was passed over"
+    caplog.clear()
+
+
+def test_bytes_that_are_no_mqtt_end_the_connection_and_a_new_one_hears_again(tmp_path):
+    accepted, granted = b"\x20\x03\x00\x00\x00", b"\x90\x04\x00\x01\x00\x01"
+    message = b"\x30\x08\x00\x03a/b\x00ok"
+    visits = []
+
+    async def serve(reader, writer):
+        visits.append(writer)
+        await reader.read(1024)
+        writer.write(accepted)
+        await reader.read(1024)
+        writer.write(granted + (b"\x00\x00" if len(visits) == 1 else message))
+
+    async def main():
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        heard = []
+        settings = BrokerSettings(port=server.sockets[0].getsockname()[1])
+        listener = Listener(
+            settings, tmp_path, client_id="x", subscriptions=("a/+",), on_message=lambda *m: heard.append(m)
+        )
+        with pytest.raises(LinkError, match=r"lost the broker .*: a packet of kind 0"):
+            await asyncio.wait_for(listener.run(), 10)
+        assert not listener.connected
+        again = asyncio.create_task(listener.run())
+        await until(lambda: heard)
+        assert heard == [("a/b", b"ok", False)]
+        again.cancel()
+        await asyncio.gather(again, return_exceptions=True)
+        for writer in visits:
+            writer.close()
+        server.close()
+        await server.wait_closed()
 
     asyncio.run(main())

@@ -1,5 +1,6 @@
 """The TLS listener we recommend, on the real mosquitto: a gateway is its certificate, and nobody else gets in."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from chassis.listener import Listener
+from chassis.mqtt import BrokerSettings, TlsSettings
+from chassis.packets import length
+from vitals.errors import LinkError
 from wardline.credentials import Client, write_broker_files
 
 pytestmark = pytest.mark.broker
@@ -78,7 +83,7 @@ def authority(tmp_path_factory):
     if shutil.which("openssl") is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("openssl is not installed")
     authority = Authority(tmp_path_factory.mktemp("tls") / "ca")
-    for name in ("server", "gw-01", "gw-02"):
+    for name in ("server", "gw-01", "gw-02", "hub-1"):
         authority.issue(name)
     authority.revoke("gw-02")
     return authority
@@ -87,7 +92,7 @@ def authority(tmp_path_factory):
 @pytest.fixture
 def port(authority, new_broker, tmp_path):
     """The port of a mosquitto with the marked lines of the shipped file, and nothing but them, on its listener."""
-    write_broker_files(tmp_path, [Client("gw-01", "gateway"), Client("gw-02", "gateway")])
+    write_broker_files(tmp_path, [Client("gw-01", "gateway"), Client("gw-02", "gateway"), Client("hub-1", "hub")])
     listener, *lines = re.findall(r"^#tls (.*)$", CONFIG.read_text(), flags=re.M)
     assert listener == "listener 8883"
     text = "\n".join(lines).replace("/etc/mosquitto/certs", str(authority.folder))
@@ -146,3 +151,47 @@ def test_an_old_version_of_tls_is_refused(port, authority):
 
 def test_plain_text_to_the_tls_port_is_refused(port):
     assert answer(port, None) == b""
+
+
+@pytest.mark.parametrize("certificate", ["hub-1", None])
+def test_a_hub_listens_over_tls_and_only_with_its_certificate(port, authority, certificate):
+    folder = authority.folder
+    identity = {"cert": folder / "hub-1.crt", "key": folder / "hub-1.key"} if certificate else {}
+    broker = BrokerSettings(host="127.0.0.1", port=port, tls=TlsSettings(ca=folder / "ca.crt", **identity))
+    heard = []
+
+    async def hear():
+        listener = Listener(
+            broker,
+            folder,
+            client_id="hub-1-listener",
+            subscriptions=["wardline/v1/up/+/+"],
+            on_message=lambda *message: heard.append(message),
+            on_connect=lambda: asyncio.get_running_loop().run_in_executor(None, say, port, authority),
+        )
+        running = asyncio.create_task(listener.run())
+        async with asyncio.timeout(10):
+            while not heard and not running.done():
+                await asyncio.sleep(0.02)
+        running.cancel()
+        return (await asyncio.gather(running, return_exceptions=True))[0]
+
+    ended = asyncio.run(hear())
+    if certificate:
+        assert heard == [("wardline/v1/up/gw-01/vitals", b"x" * 40_000, False)]
+    else:
+        assert isinstance(ended, LinkError)
+
+
+def say(port, authority):
+    """Publish something longer than a TLS record as gateway gw-01."""
+    topic = b"wardline/v1/up/gw-01/vitals"
+    body = len(topic).to_bytes(2, "big") + topic + b"x" * 40_000
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        tls(authority, authority.folder / "gw-01").wrap_socket(plain, server_hostname="127.0.0.1") as line,
+    ):
+        line.sendall(CONNECT)
+        assert line.recv(4) == ACCEPTED
+        line.sendall(b"\x30" + length(len(body)) + body + b"\xc0\x00")
+        assert line.recv(2) == b"\xd0\x00"  # the answer to the ping behind it: the broker has read it all

@@ -8,8 +8,10 @@ import socket
 import paho.mqtt.client as mqtt
 import pytest
 
+from chassis.listener import Listener
 from chassis.mqtt import BrokerSettings
 from chassis.session import Session
+from vitals.errors import LinkError
 
 HUB, GATEWAY_A, GATEWAY_B, CONSOLE, PAGER = NAMES = ("hub", "gw-a", "gw-b", "console", "pager")
 
@@ -154,27 +156,47 @@ def test_a_mosquitto_that_dies_is_back_within_two_seconds(enrolled, run_broker, 
     assert said[0].startswith("broker was ended by SIGKILL; starting it again in ")
 
 
+@pytest.mark.parametrize("connection", [Session, Listener])
 @pytest.mark.parametrize("kind", KINDS)
-def test_our_own_session_finds_the_version_the_broker_speaks_and_stays(enrolled, run_broker, port, listener, kind):
+def test_our_own_connections_find_the_version_the_broker_speaks_and_stay(
+    enrolled, run_broker, port, listener, kind, connection
+):
     run_broker(kind, enrolled, port)
     heard = []
 
     async def story():
-        session = Session(
-            BrokerSettings(port=port, username="pager", password="file:secrets/pager"),
+        ours = connection(
+            BrokerSettings(port=port, username="hub", password="file:secrets/hub"),
             enrolled,
-            client_id="pager",
-            subscriptions=["wardline/v1/ward/+/event"],
+            client_id="hub-test",
+            subscriptions=["wardline/v1/up/+/+"],
             on_message=lambda topic, payload, retained: heard.append(payload),
         )
-        run = asyncio.create_task(session.run())
-        hub = await asyncio.to_thread(listener, enrolled, "hub", port)
+        run = asyncio.create_task(ours.run())
+        gateway = await asyncio.to_thread(listener, enrolled, "gw-a", port)
         async with asyncio.timeout(10):
             while not heard and not run.done():
-                hub.client.publish("wardline/v1/ward/icu/event", "raised", qos=1)
+                gateway.client.publish("wardline/v1/up/gw-a/vitals", "raised", qos=1)
                 await asyncio.sleep(0.05)
         run.cancel()
         return await asyncio.gather(run, return_exceptions=True)
 
     assert isinstance(asyncio.run(story())[0], asyncio.CancelledError)
     assert heard[0] == b"raised"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_listener_with_a_wrong_secret_is_told_so(enrolled, run_broker, port, kind):
+    run_broker(kind, enrolled, port)
+    (enrolled / "wrong").write_text("no secret of ours")
+    (enrolled / "wrong").chmod(0o600)
+    ours = Listener(
+        BrokerSettings(port=port, username="hub", password="file:wrong"),
+        enrolled,
+        client_id="hub-test",
+        subscriptions=["wardline/v1/up/+/+"],
+        on_message=lambda *_: None,
+    )
+    with pytest.raises(LinkError, match=f"{port} refused hub-test"):
+        asyncio.run(ours.run())
+    assert not ours.connected
