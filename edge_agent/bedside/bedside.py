@@ -161,6 +161,8 @@ class Bedside:
         if self._is_ours(status.hub):
             if status.online:
                 self._hearing.connected()
+                if self._was_silent:  # it has just connected: the report should be there before the next readings
+                    self._say()
             else:
                 self._hearing.gone(self._clock.steady_ms())
 

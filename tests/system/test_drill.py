@@ -75,7 +75,7 @@ def test_a_drill_ends_on_the_device_of_a_person_where_there_is_paging(bed):
 
 def test_a_drill_stops_at_a_pager_that_does_not_answer(bed):
     start_paging(bed)
-    code, answer = drill(bed, "--wait", "5")
+    code, answer = drill(bed, "--wait", "2")
     assert code == 1
     assert names(answer)[-1] == "a pager receives the page"
     assert "Ward phone was sent the page and has not confirmed it" in answer["hops"][-1]["advice"]

@@ -157,6 +157,20 @@ def test_when_the_hub_falls_silent_what_stands_is_told_and_what_comes_is_told(pl
     play(story)
 
 
+def test_a_hub_that_connects_is_told_at_once_and_only_its_beat_ends_the_silence(play, sign, make_bundle):
+    async def story(rig):
+        await rig.take(sign(make_bundle()))
+        await rig.fall_silent()
+        await rig.measure(4, spo2=80)
+        await rig.until(lambda: rig.said and rig.said[-1].get("standing"))
+        rig.said.clear()
+        rig.bedside.received(topics.hub_status("hub-1"), encode(HubStatus(hub="hub-1", online=True)))
+        assert [alarm["rule"] for alarm in rig.said[-1]["standing"]] == ["spo2-low"]
+        assert rig.bedside.silent_since is not None
+
+    play(story)
+
+
 def test_the_beat_of_another_hub_is_not_ours(play, sign, make_bundle):
     async def story(rig):
         await rig.take(sign(make_bundle()))
