@@ -15,18 +15,18 @@ from msgspec import inspect
 from vitals.durations import PATTERN as DURATION_PATTERN
 from vitals.durations import Duration
 from vitals.errors import DocumentError, Problem
-from vitals.yamldoc import Path, YamlDocument, load
+from vitals.yamldoc import MAX_DOCUMENT_BYTES, Path, YamlDocument, load
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 
-def read_document(text: str, file: str, type_: type[_T]) -> _T:
+def read_document(text: str, file: str, type_: type[_T], max_bytes: int = MAX_DOCUMENT_BYTES) -> _T:
     """Read YAML `text` as `type_`. Raises DocumentError carrying every problem with file and line.
 
     Structs may check themselves in `__post_init__` by raising ValueError; the message is reported at the line
     where the struct stands.
     """
-    return convert(load(text, file), type_)
+    return convert(load(text, file, max_bytes), type_)
 
 
 def convert(document: YamlDocument, type_: type[_T]) -> _T:

@@ -11,6 +11,7 @@ import yaml
 from vitals.errors import DocumentError, Problem
 
 MAX_DOCUMENT_BYTES = 1_048_576
+MAX_SETTINGS_BYTES = 8_388_608  # those of a hub of 20,000 beds take 2 MB
 MAX_DEPTH = 40
 
 Path = tuple[str | int, ...]
@@ -38,10 +39,10 @@ class YamlDocument:
         return self.lines.get(path, 1)
 
 
-def load(text: str, file: str) -> YamlDocument:
+def load(text: str, file: str, max_bytes: int = MAX_DOCUMENT_BYTES) -> YamlDocument:
     """Parse one YAML document. Raises DocumentError with every problem found."""
-    if len(text.encode("utf-8", "replace")) > MAX_DOCUMENT_BYTES:
-        raise DocumentError([Problem(file, 1, f"document is larger than {MAX_DOCUMENT_BYTES} bytes")])
+    if len(text.encode("utf-8", "replace")) > max_bytes:
+        raise DocumentError([Problem(file, 1, f"document is larger than {max_bytes} bytes")])
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:

@@ -6,6 +6,7 @@ import pytest
 from chassis.mqtt import BrokerSettings
 from chassis.settings import read_settings
 from vitals.errors import DocumentError, UsageError
+from vitals.yamldoc import MAX_DOCUMENT_BYTES, MAX_SETTINGS_BYTES
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,3 +66,10 @@ def test_a_login_resolves_its_secret_at_the_last_moment(tmp_path):
     secret.write_text("something\n")
     secret.chmod(0o600)
     assert settings.broker.login(tmp_path) == ("gw-01", "something")
+
+
+def test_settings_may_be_larger_than_other_documents_but_not_of_any_size(tmp_path):
+    host = "h" * MAX_DOCUMENT_BYTES
+    assert read(tmp_path, f"broker: {{host: {host}}}\n").broker.host == host
+    with pytest.raises(DocumentError, match=f"larger than {MAX_SETTINGS_BYTES} bytes"):
+        read(tmp_path, "#" * (MAX_SETTINGS_BYTES + 1))
