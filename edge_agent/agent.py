@@ -27,13 +27,14 @@ from edge_agent.spool_thread import SpoolThread
 from vitals import topics
 from vitals.codec import encode
 from vitals.errors import StorageError
-from vitals.sessions import GatewayStatus, Hello
+from vitals.sessions import GatewayStatus, Hello, Ledger
 
 log = logging.getLogger(__name__)
 
 STATUS_S = 5.0
 SALVAGE_NOTICE_MS = 24 * 3_600_000  # how long the status tells of a spool that was damaged
 FULL_NOTICE_MS = 600_000
+HIGH_WATER = 0.8  # of the spool: from here on the status says so
 HUB_OFFSET_MS = 2_000  # the clocks of gateway and hub differ by more: people should look
 
 
@@ -47,7 +48,9 @@ def run_agent(loaded: LoadedSettings, stop_event: Callable[[], asyncio.Event]) -
     path = loaded.folder / loaded.settings.spool.path
     lock = SpoolLock(path)
     try:
-        spool = open_spool(path, loaded.settings.spool.max_mb << 20)
+        own = loaded.settings.spool
+        kept = own.retain_after_ack if own.forget_on == "receipt" else 0
+        spool = open_spool(path, own.max_mb << 20 if own.max_mb else None, kept)
 
         async def main() -> None:
             await Agent(loaded, spool, address, secrets).run(stop_event())
@@ -108,7 +111,11 @@ class Agent:
             self._settings.spool.commit_interval.seconds,
             lambda seqs, measured: self.publisher.committed(seqs, measured),
             self._pruned,
+            self.publisher.memory,
         )
+        self.recorder.in_memory = self.publisher.in_memory
+        self.recorder.changed = self._status_due.set
+        self.recorder.settle = self.publisher.forget_now
         self.bedside = Bedside(
             self._gateway,
             self._settings.bedside,
@@ -196,10 +203,10 @@ class Agent:
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         try:
-            await self.recorder.flush()
+            await self.recorder.flush(patient=False)
             await self.publisher.forget_now()
         except StorageError as exc:
-            log.error("at the end: %s", exc)
+            log.error("at the end: %s; %d records were in memory only", exc, self.recorder.memory.holds)
         await self.session.stop(self._status(online=False, reason="stopped"))
         for task in tasks:
             task.cancel()
@@ -220,13 +227,12 @@ class Agent:
             self.session.publish(self._status(online=True))
 
     def _greeting(self) -> list[Message]:
-        lanes = self.publisher.lanes
-        lowest, highest = lanes.span()
+        lanes, spool = self.publisher.lanes, self._spool.spool
         hello = Hello(
             gateway=self._gateway,
-            epoch=self._spool.spool.epoch,
-            lowest=lowest,
-            highest=highest,
+            epoch=spool.epoch,
+            lowest=spool.lowest,
+            highest=lanes.accepted if spool.lowest else 0,
             accepted=lanes.accepted,
             time=max(0, self._clock.wall_ms()),
             clock=self._quality.quality,
@@ -255,6 +261,8 @@ class Agent:
             rules=self.bedside.rules,
             hub_silent_since=self.bedside.silent_since,
             drill=self.drills.trace,
+            durability="degraded" if self.recorder.trouble else "full",
+            ledger=self._ledger(),
         )
         return Message(topic=topics.up(self._gateway, "status"), payload=encode(status), retain=True)
 
@@ -271,7 +279,10 @@ class Agent:
         if self.recorder.trouble:
             reasons.append(f"spool_error: {self.recorder.trouble}")
         if now < self._full_until:
-            reasons.append(f"spool_full: {spool.pruned} records pruned so far")
+            reasons.append(f"spool_full: {self.publisher.lanes.pruned} records pruned so far")
+        elif spool.fill > HIGH_WATER or spool.disk_full:
+            full = "its disk is full" if spool.disk_full else "when it is full the oldest records go"
+            reasons.append(f"spool_full: {spool.fill:.0%} taken, {full}")
         lost = self.recorder.lost.total()
         if lost:
             reasons.append(f"{lost} records lost: " + ", ".join(sorted(+self.recorder.lost)))
@@ -284,6 +295,21 @@ class Agent:
         if self._settings.spool.forget_on == "puback":
             reasons.append("loss experiment: forgets on PUBACK")
         return "; ".join(reason for reason in reasons if reason)
+
+    def _ledger(self) -> list[Ledger]:
+        """The books: the spool's epoch, and the volatile one once it is in use."""
+        lanes = self.publisher.lanes
+        own = Ledger(
+            epoch=self._spool.spool.epoch,
+            accepted=lanes.accepted,
+            spooled=lanes.waiting,
+            receipted=lanes.receipted,
+            pruned=lanes.pruned,
+            rejected=lanes.rejected,
+            lost_before_spool={reason: count for reason, count in sorted(self.recorder.lost.items()) if count},
+        )
+        memory = self.publisher.memory
+        return [own, memory.ledger()] if memory.lanes.accepted else [own]
 
     def _pruned(self, seqs: Range) -> None:
         if self._clock.steady_ms() >= self._full_until:

@@ -11,6 +11,9 @@ from chassis.database import sync_folder
 from edge_agent.stamp import CLOCK_FLOOR_MS
 from vitals.errors import StorageError
 
+# From here on an epoch is a volatile one: its records are in memory only. As a time this is the year 2072.
+VOLATILE_FROM = 3 << 30
+
 
 def next_epoch(path: Path, known: int) -> int:
     """An epoch never used before by this gateway: the time in seconds, or one more than the last one.
@@ -21,7 +24,7 @@ def next_epoch(path: Path, known: int) -> int:
     with contextlib.suppress(OSError, ValueError):
         known = max(known, int(_epoch_file(path).read_text()))
     seconds = max(int(time.time()), CLOCK_FLOOR_MS // 1_000 + int.from_bytes(os.urandom(2), "big"))
-    return min(max(known + 1, seconds), 2**32 - 1)
+    return min(max(known + 1, seconds), VOLATILE_FROM - 1)
 
 
 def write_epoch(path: Path, epoch: int) -> None:

@@ -44,6 +44,8 @@ class _Message:
     lane: Lane
     first: int  # the first record it carried; 0 once that is confirmed or to be sent again
     sent_at: int
+    ranges: list[Range]
+    number: int  # messages are numbered in the order they were sent
     acknowledged: bool = False
 
 
@@ -65,13 +67,18 @@ class Lanes:
         self.round_trip_ms = 0.0
         self.rewinds = 0
         self.batch = BACKFILL_BATCH
+        self.watermark = 0  # the hub has all up to this one
+        self.receipted = self.rejected = self.pruned = 0  # how many, of all that were ever accepted
         self._jitter = jitter
         self._sendable = SeqSet(held)
         self._sent = SeqSet()
-        self._forgettable = SeqSet()
+        self._receipted = SeqSet()  # the spool has yet to be told
+        self._rejected = SeqSet()
         self._young = deque(young)  # (highest seq of a commit, when its newest record was measured)
         self._live_from = self._young[0][0] if self._young else accepted + 1
         self._messages: dict[int, _Message] = {}
+        self._numbers = 0
+        self._arrived = 0  # the newest message the hub has given a receipt for
         self._turn = 0  # place in the cycle of LIVE_RUN live and BACKFILL_RUN backfill messages
         self._patience = 1.0
         self._progress_at = 0
@@ -96,6 +103,10 @@ class Lanes:
         ranges = [*self._sendable, *self._sent]
         return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (0, 0)
 
+    def counted(self, receipted: int, pruned: int) -> None:
+        """The spool has counted anew."""
+        self.receipted, self.pruned = receipted, pruned
+
     def committed(self, first: int, last: int, measured: int) -> None:
         """The spool holds `first`..`last` now; `measured` is the steady time of the newest."""
         self.accepted = max(self.accepted, last)
@@ -105,6 +116,7 @@ class Lanes:
     def plan(self, now: int) -> Plan | None:
         """What to send now, or None: nothing to send, no credit, or the window is full."""
         self._age(now)
+        self._recover(now)
         unacknowledged = [message.lane for message in self._messages.values() if not message.acknowledged]
         if len(unacknowledged) >= self.window:
             return None
@@ -120,12 +132,11 @@ class Lanes:
         """The rows in `ranges` left in the message `token`; the rest of the plan did not fit."""
         if not self._sent:
             self._progress_at = now
-        first = 0
-        for low, high in ranges:
-            for start, end in self._sendable.discard(low, high):
-                self._sent.put(start, end)
-                first = first or start
-        self._messages[token] = _Message(plan.lane, first, now)
+        parts = [part for low, high in ranges for part in self._sendable.discard(low, high)]
+        for start, end in parts:
+            self._sent.put(start, end)
+        self._numbers += 1
+        self._messages[token] = _Message(plan.lane, parts[0][0] if parts else 0, now, parts, self._numbers)
         if plan.lane == "vitals":
             self._turn = min(self._turn + 1, LIVE_RUN)
         else:
@@ -134,8 +145,16 @@ class Lanes:
     def gone(self, ranges: Iterable[Range]) -> None:
         """These rows are not in the spool any more; whoever took them out has said so."""
         for low, high in ranges:
-            self._sendable.discard(low, high)
-            self._sent.discard(low, high)
+            for start, end in [*self._sendable.discard(low, high), *self._sent.discard(low, high)]:
+                self.pruned += end - start + 1
+
+    def again(self, ranges: Iterable[Range], watermark: int) -> None:
+        """The hub has lost these although it gave receipts for them: they are sendable once more."""
+        self.watermark = watermark
+        for low, high in ranges:
+            self._sendable.put(low, high)
+            self._receipted.discard(low, high)
+            self._rejected.discard(low, high)
 
     def acknowledged(self, token: int, now: int) -> None:
         """The broker took the message: a place in the window is free, nothing else."""
@@ -154,11 +173,12 @@ class Lanes:
     def receipt(self, committed: Iterable[Range], rejected: Iterable[int], credit: int, now: int) -> int:
         """The hub has these for good. Returns how many were news to us."""
         self.credit = max(1, credit)
-        news = 0
-        for low, high in [*committed, *((seq, seq) for seq in rejected)]:
-            for start, end in [*self._sent.discard(low, high), *self._sendable.discard(low, high)]:
-                self._forgettable.put(start, end)
-                news += end - start + 1
+        # First these: to the hub a rejected one is settled too, so it stands among the committed ranges as well.
+        refused = self._settle(((seq, seq) for seq in rejected), self._rejected)
+        settled = self._settle(committed, self._receipted)
+        self.receipted += settled
+        self.rejected += refused
+        news = settled + refused
         if news:
             self._progress_at = now
             self._progressed = True
@@ -166,14 +186,15 @@ class Lanes:
             self._measure(now)
         return news
 
-    def forgettable(self) -> list[Range]:
-        """What the spool may delete; call `forgotten` when it has."""
-        return list(self._forgettable)
+    def settled(self) -> tuple[list[Range], list[Range]]:
+        """What the spool may let go, (receipted, rejected); call `noted` when it knows."""
+        return list(self._receipted), list(self._rejected)
 
-    def forgotten(self, ranges: Iterable[Range]) -> None:
-        """The spool has deleted these."""
+    def noted(self, ranges: Iterable[Range]) -> None:
+        """The spool knows these are settled."""
         for low, high in ranges:
-            self._forgettable.discard(low, high)
+            self._receipted.discard(low, high)
+            self._rejected.discard(low, high)
 
     def rewind_at(self) -> int | None:
         """When to send again what has no receipt, if none comes before; None when nothing is out."""
@@ -206,6 +227,32 @@ class Lanes:
             self._shrink()  # a line that breaks before one batch is through needs smaller batches
         self._messages.clear()
         self._resend(self._progress_at)
+
+    def _settle(self, ranges: Iterable[Range], into: SeqSet) -> int:
+        news = 0
+        for low, high in ranges:
+            for start, end in [*self._sent.discard(low, high), *self._sendable.discard(low, high)]:
+                into.put(start, end)
+                news += end - start + 1
+        return news
+
+    def _recover(self, now: int) -> None:
+        """What the hub should have had before records it has given receipts for is lost: it is sendable again.
+
+        Messages keep their order on the way, so this sends nothing twice on a slow line. Without it, records that went
+        to a hub that was away for a moment would wait for ever behind the receipts of younger ones.
+        """
+        patience = max(PATIENCE_MS, 4 * self.round_trip_ms)
+        for token, message in list(self._messages.items()):
+            if not message.first or message.number > self._arrived or now - message.sent_at < patience:
+                continue
+            for low, high in message.ranges:
+                for start, end in self._sent.discard(low, high):
+                    self._sendable.put(start, end)
+            message.first = 0
+            self.rewinds += 1
+            if message.acknowledged:
+                del self._messages[token]
 
     def _resend(self, now: int) -> int:
         count = self._sent.count()
@@ -241,6 +288,7 @@ class Lanes:
                 took = now - message.sent_at
                 self.round_trip_ms = took if not self.round_trip_ms else 0.8 * self.round_trip_ms + 0.2 * took
                 message.first = 0
+                self._arrived = max(self._arrived, message.number)
             if message.acknowledged and not message.first:
                 del self._messages[token]
 

@@ -1,4 +1,7 @@
-"""The conversation with the hub: rows of the spool go out on two lanes, receipts come in and let them go."""
+"""The conversation with the hub: rows of the spool go out on two lanes, receipts come in and let them go.
+
+While the disk takes nothing, a second spool in memory has lanes of its own, under its own epoch, and goes first.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,14 @@ from chassis.clock import Clock
 from chassis.paho_session import Connection, Message, PahoSession
 from edge_agent.lanes import Lanes, Plan
 from edge_agent.seqset import Range, SeqSet
-from edge_agent.spool import Holding
+from edge_agent.spool_memory import MemorySpool
 from edge_agent.spool_thread import SpoolThread
+from edge_agent.stamp import Draft
 from vitals import topics
 from vitals.codec import decode
 from vitals.errors import StorageError, WireError
-from vitals.sessions import HubStatus, Receipt
+from vitals.readings import GAP_DEVICE
+from vitals.sessions import MAX_RECEIPT_RANGES, HubStatus, Receipt
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +49,7 @@ class Publisher:
         greet: Callable[[], list[Message]],
         forget_on: Literal["receipt", "puback"] = "receipt",
     ) -> None:
+        self.memory = MemorySpool(jitter=_jitter)
         self.session: PahoSession | None = None
         self.refusals: Counter[str] = Counter()  # publishes the broker did not take, by reason
         self.rejected: Counter[str] = Counter()  # records the hub put into quarantine, by reason
@@ -54,10 +60,12 @@ class Publisher:
         self._clock = clock
         self._greet = greet
         self._forget_on = forget_on
-        holding = spool.spool.holding()
-        young = spool.spool.young(boot, clock.steady_ms() - 10_000)
-        self.lanes = _lanes(holding, young)
-        self._carried: dict[int, list[Range]] = {}
+        self._boot = boot
+        self.lanes = self._fresh_lanes(spool.spool.young(boot, clock.steady_ms() - 10_000))
+        self._carried: dict[int, tuple[Lanes, list[Range]]] = {}
+        self._trouble = ""  # why the spool cannot be read or told of receipts
+        self._receipt_time = 0
+        self._regress: list[Range] | None = None  # what a hub still knows that once knew more
         self._connections = 0
         self._wake = asyncio.Event()
         self._byte_limit = MESSAGE_BYTES
@@ -81,42 +89,55 @@ class Publisher:
         """The spool had to give these up."""
         self.lanes.gone([seqs])
 
+    def in_memory(self) -> None:
+        """The memory holds new records, or fewer than before; they go out at once if they may."""
+        self._wake.set()
+
     async def run(self) -> None:
         """Send what the lanes allow, whenever something has changed or a receipt is overdue."""
         while True:
             self._wake.clear()
-            if self._behind:
-                await self._begin_epoch()
             try:
+                if self._behind:
+                    await self._begin_epoch()
+                if self._regress is not None:
+                    await self._refill()
+                await self._send_memory()
                 await self._send_all()
+                self._cured()
             except StorageError as exc:
-                log.error("%s", exc)
-                await asyncio.sleep(IDLE_S)
+                self._ails(exc)
             now = self._clock.steady_ms()
-            due = self.lanes.rewind_at() if self._is_connected else None
+            due = min(
+                (at for lanes in self._both() if (at := lanes.rewind_at()) is not None and self._is_connected),
+                default=None,
+            )
             if due is not None and due <= now:
-                count = self.lanes.rewind(now)
-                log.info("no receipt for %d records: sending them again", count)
+                for lanes in self._both():
+                    if (at := lanes.rewind_at()) is not None and at <= now:
+                        log.info("no receipt for %d records: sending them again", lanes.rewind(now))
                 continue
             wait_s = IDLE_S if due is None else min(IDLE_S, (due - now) / 1_000)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), wait_s)
 
     async def forget(self) -> None:
-        """Delete what has a receipt, every few seconds."""
+        """Tell the spool what has a receipt, every few seconds."""
         while True:
             await asyncio.sleep(FORGET_S)
             try:
                 await self.forget_now()
             except StorageError as exc:
-                log.error("%s", exc)
+                self._ails(exc)
 
     async def forget_now(self) -> None:
-        """Delete what has a receipt. Raises StorageError."""
-        lanes, ranges = self.lanes, self.lanes.forgettable()
-        if ranges:
-            await self._spool.call(self._spool.spool.forget, ranges)
-            lanes.forgotten(ranges)
+        """Tell the spool what has a receipt. Raises StorageError."""
+        self.memory.settled()
+        lanes = self.lanes
+        receipted, rejected = lanes.settled()
+        spool = self._spool.spool
+        await self._spool.call(spool.settle, receipted, rejected, lanes.watermark, self._clock.wall_ms())
+        lanes.noted([*receipted, *rejected])
 
     # The session's side
 
@@ -133,8 +154,9 @@ class Publisher:
         self.session.subscribe(topics.hub_status("+"))
         self._hello()
         self._connected_at = self._clock.steady_ms()
-        self.lanes.window = connection.receive_maximum
-        self.lanes.connected(self._connected_at)
+        for lanes in self._both():
+            lanes.window = connection.receive_maximum
+            lanes.connected(self._connected_at)
         self._wake.set()
 
     def disconnected(self, reason: str) -> None:
@@ -143,7 +165,8 @@ class Publisher:
         self._reason = "connection lost"
         if reason.startswith("identity_conflict"):
             self._conflict_until = self._clock.steady_ms() + CONFLICT_MS
-        self.lanes.disconnected()
+        for lanes in self._both():
+            lanes.disconnected()
 
     def refused(self, reason: str) -> None:
         """Not let in, or nobody there."""
@@ -161,9 +184,10 @@ class Publisher:
             self._reason = ""
         if carried is not None:
             now = self._clock.steady_ms()
-            self.lanes.acknowledged(token, now)
+            lanes, seqs = carried
+            lanes.acknowledged(token, now)
             if self._forget_on == "puback" and not failure:
-                self.lanes.receipt(carried, (), self.lanes.credit, now)
+                lanes.receipt(seqs, (), lanes.credit, now)
             self._wake.set()
 
     def received(self, topic: str, payload: bytes) -> None:
@@ -187,20 +211,44 @@ class Publisher:
         for message in self._greet():
             self.session.publish(message)
 
+    def _both(self) -> tuple[Lanes, ...]:
+        return (self.lanes, self.memory.lanes) if self.memory.lanes.accepted else (self.lanes,)
+
     def _receipt(self, receipt: Receipt) -> None:
-        if receipt.epoch != self._spool.spool.epoch or self._forget_on == "puback":
+        if self._forget_on == "puback":
             return
-        if any(high > self.lanes.accepted for _, high in receipt.committed):
-            self._behind = True  # only a spool put back from a copy knows less than the hub
+        now = self._clock.steady_ms()
+        if receipt.epoch == self.memory.epoch:
+            self._settle(self.memory.lanes, receipt, now)
+            self.memory.settled()
+        elif receipt.epoch == self._spool.spool.epoch:
+            if any(high > self.lanes.accepted for _, high in receipt.committed):
+                self._behind = True  # only a spool put back from a copy knows less than the hub
+            self._compare(receipt)
+            self._settle(self.lanes, receipt, now)
+        else:
+            return
+        if receipt.time:
+            self.hub_offset_ms = receipt.time - self._clock.wall_ms()
+        self._wake.set()
+
+    def _settle(self, lanes: Lanes, receipt: Receipt, now: int) -> None:
         for seq, reason in receipt.rejected:
             if reason not in self.rejected:
                 log.error("the hub put record %d into quarantine: %s", seq, reason)
             self.rejected[reason.partition("=")[0]] += 1
-        now = self._clock.steady_ms()
-        self.lanes.receipt(receipt.committed, [seq for seq, _ in receipt.rejected], receipt.credit, now)
-        if receipt.time:
-            self.hub_offset_ms = receipt.time - self._clock.wall_ms()
-        self._wake.set()
+        lanes.receipt(receipt.committed, [seq for seq, _ in receipt.rejected], receipt.credit, now)
+
+    def _compare(self, receipt: Receipt) -> None:
+        """A hub whose watermark is below what it once gave a receipt for was put back from an older copy."""
+        newer = receipt.time > self._receipt_time or not receipt.time
+        self._receipt_time = max(self._receipt_time, receipt.time)
+        watermark = _watermark(receipt)
+        if watermark >= self.lanes.watermark:
+            self._regress = None
+            self.lanes.watermark = watermark
+        elif newer and self._regress is None:  # an old receipt may come late
+            self._regress = _known(receipt)
 
     def _hub(self, status: HubStatus) -> None:
         """A hub that has started anew has lost nothing it gave a receipt for; what was on its way to it is gone."""
@@ -212,29 +260,41 @@ class Publisher:
         if not retained and self._is_connected:
             log.info("hub %s started anew: sending %d records again", status.hub, self.lanes.outstanding)
             self._hello()
-            self.lanes.resend(now)
+            for lanes in self._both():
+                lanes.resend(now)
             self._wake.set()
 
     async def _send_all(self) -> None:
         while self._is_connected and (plan := self.lanes.plan(self._clock.steady_ms())) is not None:
             lanes, connection = self.lanes, self._connections
-            rows = await self._spool.call(self._spool.spool.read, plan.ranges, self._byte_limit)
+            spool = self._spool.spool
+            rows = await self._spool.call(spool.read, plan.ranges, self._byte_limit)
             _drop_missing(lanes, plan, [seq for seq, _ in rows])
-            if rows and connection == self._connections and not self._publish(plan, rows):
+            if rows and connection == self._connections and not self._publish(lanes, spool.epoch, plan, rows):
                 return
+            await self._send_memory()
 
-    def _publish(self, plan: Plan, rows: list[tuple[int, bytes]]) -> bool:
+    async def _send_memory(self) -> None:
+        lanes = self.memory.lanes
+        while self._is_connected and (plan := lanes.plan(self._clock.steady_ms())) is not None:
+            rows = self.memory.read(plan.ranges, self._byte_limit)
+            _drop_missing(lanes, plan, [seq for seq, _ in rows])
+            if rows and not self._publish(lanes, self.memory.epoch, plan, rows):
+                return
+            self.memory.went([(seq, seq) for seq, _ in rows])
+
+    def _publish(self, lanes: Lanes, epoch: int, plan: Plan, rows: list[tuple[int, bytes]]) -> bool:
         if not self._is_connected or self.session is None:
             return False
         seqs = SeqSet()
         for seq, _ in rows:
             seqs.add(seq)
-        payload = b'{"epoch":%d,"records":[%b]}' % (self._spool.spool.epoch, b",".join(body for _, body in rows))
+        payload = b'{"epoch":%d,"records":[%b]}' % (epoch, b",".join(body for _, body in rows))
         token = self.session.publish(Message(topic=topics.up(self._gateway, plan.lane), payload=payload))
         if token is None:
             return False
-        self._carried[token] = list(seqs)
-        self.lanes.sent(plan, list(seqs), token, self._clock.steady_ms())
+        self._carried[token] = (lanes, list(seqs))
+        lanes.sent(plan, list(seqs), token, self._clock.steady_ms())
         return True
 
     async def _begin_epoch(self) -> None:
@@ -245,18 +305,65 @@ class Publisher:
             return
         self._epoch_changed_at = now
         note = "the hub had more records of this spool than the spool itself: it was put back from a copy"
-        epoch = await self._spool.call(self._spool.spool.new_epoch, note)
+        epoch = await self._spool.call(self._spool.spool.new_epoch, note, self._stamp())
         log.error("%s; going on with epoch %d", note, epoch)
-        self.lanes = _lanes(await self._spool.call(self._spool.spool.holding), [])
+        self._regress = None
+        self.lanes = await self._spool.call(self._fresh_lanes, [])
         self._carried.clear()
         if self._is_connected:
             self._hello()
             self.lanes.connected(self._clock.steady_ms())
 
+    async def _refill(self) -> None:
+        """The hub has lost what it gave receipts for: send what is kept, declare what is not."""
+        known, self._regress = self._regress or [], None
+        await self.forget_now()
+        watermark = known[0][1] if known and known[0][0] == 1 else 0
+        done = await self._spool.call(self._spool.spool.refill, known, watermark, self._stamp())
+        again = sum(high - low + 1 for low, high in done.ranges)
+        missing = sum(high - low + 1 for low, high in done.missing)
+        log.error(
+            "the hub has lost records it gave receipts for: sending %d again, %d are not kept any more", again, missing
+        )
+        self.lanes.again(done.ranges, watermark)
+        self.lanes.counted(self._spool.spool.receipted, self._spool.spool.pruned)
+        if done.gaps[1] >= done.gaps[0]:
+            self.lanes.committed(*done.gaps, self._clock.steady_ms())
 
-def _lanes(holding: Holding, young: list[tuple[int, int]]) -> Lanes:
-    held = [(holding.lowest, holding.highest)] if holding.count else []
-    return Lanes(held=held, accepted=holding.accepted, young=young, jitter=_jitter)
+    def _fresh_lanes(self, young: list[tuple[int, int]]) -> Lanes:
+        spool = self._spool.spool
+        lanes = Lanes(held=spool.waiting(), accepted=spool.accepted(), young=young, jitter=_jitter)
+        lanes.receipted, lanes.rejected, lanes.pruned = spool.receipted, spool.rejected, spool.pruned
+        lanes.watermark = spool.watermark
+        return lanes
+
+    def _stamp(self) -> Draft:
+        """What a gap record of this moment is stamped like."""
+        wall, steady = max(0, self._clock.wall_ms()), self._clock.steady_ms()
+        return Draft(device=GAP_DEVICE, time=wall, steady=steady, boot=self._boot, clock="holdover")
+
+    def _ails(self, exc: StorageError) -> None:
+        if not self._trouble:
+            log.error("%s", exc)
+        self._trouble = str(exc)
+
+    def _cured(self) -> None:
+        if self._trouble:
+            log.info("the spool can be read again")
+            self._trouble = ""
+
+
+def _watermark(receipt: Receipt) -> int:
+    return next((high for low, high in receipt.committed if low == 1), 0)
+
+
+def _known(receipt: Receipt) -> list[Range]:
+    """What a receipt surely says the hub has. Of many ranges it leaves out the middle: there nobody knows."""
+    ranges = sorted(receipt.committed)
+    if len(ranges) < MAX_RECEIPT_RANGES:
+        return ranges
+    half = len(ranges) // 2
+    return [*ranges[: half - 1], (ranges[half - 1][0], ranges[half][1]), *ranges[half + 1 :]]
 
 
 def _jitter() -> float:

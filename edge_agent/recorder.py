@@ -1,4 +1,7 @@
-"""Observations become spooled records: thinned, stamped, collected, and committed in groups."""
+"""Observations become spooled records: thinned, stamped, collected, and committed in groups.
+
+While the disk refuses they go out from memory instead, and to the disk as soon as it is back.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,13 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from chassis.clock import Clock
 from edge_agent.clock_quality import ClockWatch
 from edge_agent.seqset import Range
 from edge_agent.spool import Appended
+from edge_agent.spool_memory import MemorySpool
 from edge_agent.spool_thread import SpoolThread
 from edge_agent.stamp import Draft, Stamper
 from edge_agent.thinning import Thinner
@@ -22,8 +26,10 @@ log = logging.getLogger(__name__)
 
 GROUP = 200  # this many records do not wait for the interval
 LARGEST_GROUP = 2_000
-MEMORY = 20_000  # records kept in memory while the disk refuses; then the oldest go, counted
+MEMORY = 20_000  # records that wait for a slow disk; then the oldest go, counted
 RETRY_S = 1.0
+STALLED_MS = 3_000  # a write that takes longer is trouble, too
+NEARLY_FULL = 0.9  # of the spool: from here on it is told of receipts before it gives anything up
 
 Committed = Callable[[Range, int], None]
 Pruned = Callable[[Range], None]
@@ -41,9 +47,13 @@ class Recorder:
         interval_s: float,
         committed: Committed,
         pruned: Pruned,
+        memory: MemorySpool | None = None,
     ) -> None:
         self.lost: Counter[str] = Counter()  # records given up, by reason
-        self.trouble = ""  # why records are not durable now; empty when they are
+        self.memory = memory or MemorySpool()
+        self.in_memory: Callable[[], None] = lambda: None  # told when the memory holds other records than before
+        self.changed: Callable[[], None] = lambda: None  # told when trouble begins or ends
+        self.settle: Callable[[], Awaitable[None]] | None = None  # tells the spool what has a receipt
         self.taken: Callable[[Draft], None] = lambda _: None  # told of each draft at once, before the disk has it
         self._spool = spool
         self._clock = clock
@@ -60,6 +70,17 @@ class Recorder:
         self._waiting: list[asyncio.Future[None]] = []
         self._work = asyncio.Event()
         self._many = asyncio.Event()
+        self._trouble = ""
+        self._retry_at = 0
+        self._writing_since: int | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why records are not durable now; empty when they are."""
+        since = self._writing_since
+        if not self._trouble and since is not None and self._clock.steady_ms() - since > STALLED_MS:
+            return f"the disk has not taken a record for {(self._clock.steady_ms() - since) // 1_000} s"
+        return self._trouble
 
     def add_device(self, device: str, interval_ms: int) -> None:
         """Get ready for the observations of a device."""
@@ -98,38 +119,67 @@ class Recorder:
             await waiting
 
     async def run(self) -> None:
-        """Commit what has come together, each interval or each GROUP records."""
+        """Commit what has come together, each interval or each GROUP records; while the disk refuses, ask it again."""
         while True:
-            await self._work.wait()
             with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._work.wait(), RETRY_S if self.memory.owes else None)
                 await asyncio.wait_for(self._many.wait(), self._interval)
-            try:
+            with contextlib.suppress(StorageError):  # said and shown already
                 await self.flush()
-            except StorageError as exc:
-                self._refused(exc)
-                await asyncio.sleep(RETRY_S)
 
-    async def flush(self) -> None:
-        """Commit everything pending. Raises StorageError, with nothing taken out of the queue."""
+    async def flush(self, *, patient: bool = True) -> None:
+        """Commit everything pending. Raises StorageError; the records go out from memory then.
+
+        `patient`: the disk that has just refused is not asked at once again.
+        """
         async with self._lock:
             self._work.clear()
             self._many.clear()
-            while self._pending:
-                group = [self._pending[index] for index in range(min(len(self._pending), LARGEST_GROUP))]
-                lost_before = self.lost["memory_full"]
-                try:
-                    done = await self._spool.call(self._spool.spool.append, group)
-                except StorageError as exc:
-                    self._work.set()
-                    self._answer(exc)
-                    raise
-                # While the disk was slow the oldest may have been pushed out of the queue; they are stored after all.
-                pushed_out = self.lost["memory_full"] - lost_before
-                self.lost["memory_full"] -= min(pushed_out, len(group))
-                for _ in range(max(0, len(group) - pushed_out)):
-                    self._pending.popleft()
-                self._stored(group, done)
+            if self._trouble and patient and self._clock.steady_ms() < self._retry_at:
+                self._to_memory(StorageError(self._trouble))
+                return
+            while self._pending or self.memory.owes:
+                if not await self._commit():
+                    break
             self._answer(None)
+
+    async def _commit(self) -> bool:
+        """Commit one group; False if there is nothing to commit yet. Raises StorageError."""
+        group = [self._pending[index] for index in range(min(len(self._pending), LARGEST_GROUP))]
+        back = self.memory.returning(self._clock.steady_ms(), LARGEST_GROUP)
+        parcel = self.memory.parcel(back, group[-1] if group else None)
+        if not group and not parcel:
+            return False
+        lost_before = self.lost["memory_full"]
+        self._writing_since = self._clock.steady_ms()
+        try:
+            if self.settle is not None and self._spool.spool.fill > NEARLY_FULL:
+                await self.settle()
+            done = await self._spool.call(self._spool.spool.append, [*parcel, *group])
+        except StorageError as exc:
+            self._refused(exc)
+            self._to_memory(exc)
+            raise
+        finally:
+            self._writing_since = None
+        # While the disk was slow the oldest may have been pushed out of the queue; they are stored after all.
+        pushed_out = self.lost["memory_full"] - lost_before
+        self.lost["memory_full"] -= min(pushed_out, len(group))
+        for _ in range(max(0, len(group) - pushed_out)):
+            self._pending.popleft()
+        self._stored([*parcel, *group], done)
+        if parcel:
+            self.memory.returned(back)
+            self.in_memory()
+        return True
+
+    def _to_memory(self, exc: StorageError) -> None:
+        """The disk does not take what is pending: send it from memory, and do not let who waits wait."""
+        lost = self.memory.take(self._pending)
+        self._pending.clear()
+        self.lost["disk_refused"] += lost
+        self.in_memory()
+        self._answer(exc)
 
     def _answer(self, exc: StorageError | None) -> None:
         """Tell those who wait in `stored`."""
@@ -143,16 +193,22 @@ class Recorder:
                 future.set_exception(exc)
 
     def _stored(self, group: list[Draft], done: Appended) -> None:
-        if self.trouble:
+        if self._trouble:
             log.info("the spool takes records again")
-            self.trouble = ""
+            self._trouble = ""
+            self.changed()
         self.lost["oversized"] += done.refused
         if done.last >= done.first:
             self._committed((done.first, done.last), max(draft.steady for draft in group))
-        if done.pruned is not None:
-            self._pruned(done.pruned)
+        for seqs in done.pruned:
+            self._pruned(seqs)
+        for gaps in done.gaps:
+            self._committed(gaps, group[-1].steady)
 
     def _refused(self, exc: StorageError) -> None:
-        if not self.trouble:
-            log.error("%s; records wait in memory, at most %d", exc, MEMORY)
-        self.trouble = str(exc)
+        self._retry_at = self._clock.steady_ms() + int(RETRY_S * 1_000)
+        if not self._trouble:
+            log.error("%s; records go out from memory, which holds at most %d", exc, MEMORY)
+            self._trouble = str(exc)
+            self.changed()
+        self._trouble = str(exc)

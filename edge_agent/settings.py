@@ -112,9 +112,21 @@ class SpoolSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     commit_interval: Annotated[
         Duration, msgspec.Meta(description="Records wait this long for company; what a power cut can cost")
     ] = msgspec.field(default_factory=lambda: Duration(200))
-    max_mb: Annotated[
-        int, msgspec.Meta(ge=1, le=1_000_000, description="Size cap in MiB; when full the oldest records go, counted")
-    ] = 2048
+    max_mb: (
+        Annotated[
+            int,
+            msgspec.Meta(
+                ge=1,
+                le=1_000_000,
+                description="Size cap in MiB; left out: 2048, or a quarter of what the disk has free if that is less",
+            ),
+        ]
+        | None
+    ) = None
+    retain_after_ack: Annotated[
+        Duration,
+        msgspec.Meta(description="Records stay this long after their receipt, to refill a hub put back from a copy"),
+    ] = msgspec.field(default_factory=lambda: Duration(24 * 3_600_000))
     forget_on: Annotated[
         Literal["receipt", "puback"],
         msgspec.Meta(description="For the loss experiment only: puback forgets too early and loses readings"),

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 import uuid
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,12 @@ import msgspec
 
 from chassis.database import open_database, sync_folder
 from edge_agent.epochs import next_epoch, write_epoch
-from edge_agent.spool import COLUMNS, FORMAT, INSERT, SCHEMA, Spool
+from edge_agent.seqset import Range, SeqSet
+from edge_agent.spool import Spool
+from edge_agent.spool_ballast import free_bytes
+from edge_agent.spool_pruning import declare
+from edge_agent.spool_schema import COLUMNS, FORMAT, INSERT, SCHEMA
+from edge_agent.stamp import Draft
 from vitals.codec import encode
 from vitals.errors import StorageError, UsageError
 from vitals.readings import Record
@@ -25,6 +30,10 @@ from vitals.readings import Record
 log = logging.getLogger(__name__)
 
 SALVAGE_LOOKUPS = 200_000  # single rows tried inside a damaged stretch
+MOST_LOST = 100_000_000  # a damaged counter that says more is not believed
+READABLE = (1, FORMAT)
+DEFAULT_CAP = 2 << 30
+SHARE_OF_FREE = 4  # the spool takes one part in this many of a small disk
 
 
 class SpoolLock:
@@ -50,11 +59,32 @@ class SpoolLock:
         os.close(self._descriptor)
 
 
-def open_spool(path: Path, max_bytes: int = 2 << 30) -> Spool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Salvage:
+    """What a damaged spool still says: rows the hub may not have, and which ones are lost where that can be told."""
+
+    rows: list[tuple[Any, ...]]
+    epoch: int
+    lost: list[Range] | None  # None: nobody knows
+
+
+def default_cap(path: Path) -> int:
+    """The size cap if the settings name none: 2 GB, or a quarter of what the disk has free. Raises StorageError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mine = path.stat().st_size if path.exists() else 0
+        return min(DEFAULT_CAP, (free_bytes(path.parent) + mine) // SHARE_OF_FREE)
+    except OSError as exc:
+        raise StorageError(f"cannot look at the disk of the spool {path}: {exc.strerror}") from exc
+
+
+def open_spool(path: Path, max_bytes: int | None = None, retain_ms: int = 0) -> Spool:
     """Open the spool at `path`, or make it. A damaged one is moved aside and what can be read of it is kept.
 
     Call with the SpoolLock held. Raises StorageError.
     """
+    if max_bytes is None:
+        max_bytes = default_cap(path)
     fresh = path.with_name(path.name + ".new")
     if not path.exists() and fresh.exists() and _damage(fresh) is None:
         _put_in_place(fresh, path)  # the last start was cut off between moving aside and putting in place
@@ -62,12 +92,12 @@ def open_spool(path: Path, max_bytes: int = 2 << 30) -> Spool:
     if path.exists():
         damage = _damage(path)
         if damage is None:
-            return Spool(path, max_bytes)
+            return Spool(path, max_bytes, retain_ms)
         _salvage(path, fresh, damage)
     else:
-        _create(fresh, next_epoch(path, 0), [], "")
+        _create(fresh, next_epoch(path, 0), Salvage(rows=[], epoch=0, lost=[]), "")
     _put_in_place(fresh, path)
-    spool = Spool(path, max_bytes)
+    spool = Spool(path, max_bytes, retain_ms)
     write_epoch(path, spool.epoch)
     return spool
 
@@ -90,7 +120,7 @@ def _damage(path: Path) -> str | None:
         raise StorageError(f"cannot read the spool {path}: {exc.strerror}") from exc
     if format_ is None:
         return "its sentinel row is missing"
-    if format_[0] != FORMAT:
+    if format_[0] not in READABLE:
         raise StorageError(
             f"the spool {path} has format {format_[0]}, this version reads {FORMAT}: install a newer one"
         )
@@ -98,14 +128,17 @@ def _damage(path: Path) -> str | None:
 
 
 def _salvage(path: Path, fresh: Path, damage: str) -> None:
-    records, epoch = _readable(path)
+    found = _readable(path)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     aside = path.with_name(f"{path.name}.damaged-{stamp}")
     while aside.exists():
         aside = aside.with_name(aside.name + "x")
-    note = f"spool damaged ({damage}): {len(records)} records salvaged, the old file is {aside.name}"
+    lost = "nobody knows how many" if found.lost is None else str(sum(high - low + 1 for low, high in found.lost))
+    note = (
+        f"spool_damaged: {damage}; {len(found.rows)} records salvaged, {lost} lost, the old file is {aside.name}"
+    ).replace("; ", ", ")
     log.error("%s", note)
-    _create(fresh, next_epoch(path, epoch), records, note)
+    _create(fresh, next_epoch(path, found.epoch), found, note)
     for suffix in ("-wal", "-shm", ""):
         source = path.with_name(path.name + suffix)
         if source.exists():
@@ -113,10 +146,11 @@ def _salvage(path: Path, fresh: Path, damage: str) -> None:
     sync_folder(path.parent)
 
 
-def _readable(path: Path) -> tuple[list[tuple[Any, ...]], int]:
-    """Every row that can still be read and makes sense, in order, and the epoch if it can be read."""
+def _readable(path: Path) -> Salvage:
+    """Every row that can still be read, makes sense and has no receipt; and what is lost, if that can be told."""
     rows: dict[int, tuple[Any, ...]] = {}
-    epoch = 0
+    epoch = accepted = 0
+    settled: SeqSet | None = None
     with (
         contextlib.suppress(sqlite3.Error),
         contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database,
@@ -124,6 +158,10 @@ def _readable(path: Path) -> tuple[list[tuple[Any, ...]], int]:
         database.execute("PRAGMA writable_schema=ON")  # a file that was cut short opens only so
         with contextlib.suppress(sqlite3.Error, TypeError, ValueError):
             epoch = int(database.execute("SELECT max(epoch) FROM meta").fetchone()[0])
+        with contextlib.suppress(sqlite3.Error, TypeError, ValueError):
+            accepted = int(database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'record'").fetchone()[0])
+        with contextlib.suppress(sqlite3.Error, TypeError, ValueError):
+            settled = SeqSet(database.execute("SELECT low, high FROM settled ORDER BY low").fetchall())
         for order in ("ASC", "DESC"):
             with contextlib.suppress(sqlite3.Error):
                 for row in database.execute(f"SELECT {COLUMNS} FROM record ORDER BY seq {order}"):
@@ -132,7 +170,21 @@ def _readable(path: Path) -> tuple[list[tuple[Any, ...]], int]:
                     rows[row[0]] = row
         if rows:
             _look_up_missing(database, rows)
-    return [rows[seq] for seq in sorted(rows, key=int) if _sensible(rows[seq])], epoch
+    sensible = [rows[seq] for seq in sorted(rows, key=int) if _sensible(rows[seq])]
+    waiting = [row for row in sensible if settled is None or row[0] not in settled]
+    return Salvage(rows=waiting, epoch=epoch, lost=_lost(accepted, settled, waiting) if epoch else None)
+
+
+def _lost(accepted: int, settled: SeqSet | None, rows: list[tuple[Any, ...]]) -> list[Range] | None:
+    """Seqs that were given out, are not settled and cannot be read; None if the books cannot be read either."""
+    if settled is None or not accepted:
+        return None
+    rest = SeqSet([(1, accepted)])
+    for low, high in settled:
+        rest.discard(low, high)
+    for row in rows:
+        rest.discard(row[0], row[0])
+    return list(rest) if rest.count() <= MOST_LOST else None
 
 
 def _look_up_missing(database: sqlite3.Connection, rows: dict[int, tuple[Any, ...]]) -> None:
@@ -157,7 +209,7 @@ def _sensible(row: tuple[Any, ...]) -> bool:
     return True
 
 
-def _create(path: Path, epoch: int, rows: Sequence[tuple[Any, ...]], note: str) -> None:
+def _create(path: Path, epoch: int, found: Salvage, note: str) -> None:
     """A complete spool at `path` in one transaction: it has its sentinel row or it is no spool."""
     _remove(path)
     database = open_database(path)
@@ -165,9 +217,11 @@ def _create(path: Path, epoch: int, rows: Sequence[tuple[Any, ...]], note: str) 
         database.execute("BEGIN IMMEDIATE")
         for statement in SCHEMA.split(";"):
             database.execute(statement)
-        for seq, row in enumerate(rows, start=1):
+        for seq, row in enumerate(found.rows, start=1):
             record = msgspec.structs.replace(msgspec.json.decode(row[6], type=Record), seq=seq)
             database.execute(INSERT, (seq, *row[1:6], encode(record)))
+        if found.lost:
+            declare(database, found.lost, "salvage", _now(), epoch=found.epoch, kind="mixed")
         database.execute(
             "INSERT INTO meta (id, epoch, format, note) VALUES (?, ?, ?, ?)", (uuid.uuid4().hex, epoch, FORMAT, note)
         )
@@ -176,6 +230,12 @@ def _create(path: Path, epoch: int, rows: Sequence[tuple[Any, ...]], note: str) 
         raise StorageError(f"cannot make the spool {path}: {exc}") from exc
     finally:
         database.close()
+
+
+def _now() -> Draft:
+    """What a gap record found at the start is stamped like: nothing has looked at the clock yet."""
+    wall = time.time_ns() // 1_000_000
+    return Draft(device="", time=max(0, wall), steady=0, boot="", clock="unsynced")
 
 
 def _put_in_place(fresh: Path, path: Path) -> None:

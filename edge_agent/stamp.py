@@ -11,12 +11,13 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 
 from vitals.parameters import PARAMETERS
-from vitals.readings import ClockQuality, Observation, Record
+from vitals.readings import ClockQuality, Gap, Observation, Record
 from vitals.vocabulary import DEVICE_STATES, MISSING_REASONS
 
 # A clock before this was never set since it was made: no release of this software is older.
 CLOCK_FLOOR_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 CLOCK_CEILING_MS = 253_402_300_799_999  # 9999-12-31, the last time the wire can say
+ALARM_STATES = frozenset({"device_alarm", "asystole", "apnea", "drill"})  # a full spool gives these up last
 TRUSTED_DRIFT_MS = 1_000  # a stamp further than this from the clock is not the clock's word any more
 
 
@@ -32,7 +33,8 @@ class Draft:
     values: dict[str, float] = field(default_factory=dict)
     flags: dict[str, str] = field(default_factory=dict)
     states: tuple[str, ...] = ()
-    kind: str = "vitals"
+    kind: str = "vitals"  # or alarm, wave, gap: what the spool gives up last, first, never
+    gap: Gap | None = None
 
     def record(self, seq: int) -> Record:
         """The record with its number."""
@@ -44,6 +46,7 @@ class Draft:
             values=self.values,
             flags=self.flags,
             states=self.states,
+            gap=self.gap,
         )
 
 
@@ -78,6 +81,7 @@ class Stamper:
             values=values,
             flags=flags,
             states=states,
+            kind="alarm" if ALARM_STATES.intersection(states) else "vitals",
         )
 
     def _numbers(self, observation: Observation) -> tuple[dict[str, float], dict[str, str]]:

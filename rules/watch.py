@@ -19,11 +19,14 @@ SILENT_MS = 15_000
 REASONS: Mapping[str, str] = {
     "spool_error": "spool-degraded",
     "spool_full": "spool-full",
-    "spool damaged": "spool-damaged",
+    "spool_damaged": "spool-damaged",
     "identity_conflict": "identity-conflict",
     "clock": "clock-offset",
 }
 """How a reason in a gateway's status begins, and the fault it is."""
+
+FOUND = ("bookkeeping-mismatch",)
+"""Faults of a gateway that others find out; they may also find those of REASONS."""
 
 
 class Fault(NamedTuple):
@@ -55,6 +58,7 @@ class _Gateway:
     ever: bool = False
     offline: bool = False  # the broker, or the gateway itself, said that it is gone
     reasons: dict[str, str] = field(default_factory=dict)  # fault → what it says of it
+    found: dict[str, str] = field(default_factory=dict)  # fault → what others have found out
     said: bool = False  # whether it has said how it is
     down: bool | None = None
     told: dict[str, bool | None] = field(default_factory=dict)
@@ -87,6 +91,16 @@ class Watch:
         elif not retained:
             self.heard(gateway, now)
             known.said, known.reasons = True, _read(reason)
+
+    def found(self, gateway: str, rule: str, message: str) -> None:
+        """What the hub has found out about a gateway by itself; an empty message: nothing is wrong."""
+        known = self._gateways.get(gateway)
+        if known is None:
+            return
+        if message:
+            known.found[rule] = message
+        else:
+            known.found.pop(rule, None)
 
     def broker(self, connected: bool, now: int) -> None:
         """Whether the hub has its broker."""
@@ -122,9 +136,10 @@ class Watch:
                 silent = None  # not heard since the broker is back: neither well nor gone
         found = [("gateway-silent", silent, _unwatched(name, gateway.devices) if silent else "")]
         known = gateway.said and not gateway.down
-        for rule in REASONS.values():
+        standing = gateway.reasons | gateway.found
+        for rule in (*REASONS.values(), *FOUND):
             if known or rule in gateway.told:
-                found.append((rule, rule in gateway.reasons if known else None, gateway.reasons.get(rule, "")))
+                found.append((rule, rule in standing if known else None, standing.get(rule, "")))
         return found
 
 

@@ -230,6 +230,11 @@ class RunningAgent:
         return self._ask("SELECT seq FROM sqlite_sequence WHERE name = 'record'")
 
     def held(self) -> int:
+        """Records that wait for a receipt."""
+        return self.accepted() - self._ask("SELECT coalesce(sum(high - low + 1), 0) FROM settled")
+
+    def kept(self) -> int:
+        """Rows, with those the hub has already."""
         return self._ask("SELECT count(*) FROM record")
 
     def said(self) -> str:

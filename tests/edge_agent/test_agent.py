@@ -209,7 +209,7 @@ def test_a_damaged_spool_is_told_in_the_status(small_hub, broker, new_agent, unt
     data[20_480:24_576] = b"\xff" * 4_096
     agent.spool.write_bytes(data)
     agent.start()
-    until(lambda: small_hub.statuses and small_hub.statuses[-1].reason.startswith("spool damaged"))
+    until(lambda: small_hub.statuses and small_hub.statuses[-1].reason.startswith("spool_damaged"))
     until(lambda: everything_arrived(agent, small_hub), 20)
 
 

@@ -94,7 +94,7 @@ def test_an_acknowledgement_of_the_broker_lets_nothing_be_forgotten():
     lanes.committed(1, 3, 0)
     send(lanes, 0)
     lanes.acknowledged(1, 5)
-    assert lanes.forgettable() == []
+    assert lanes.settled() == ([], [])
     assert lanes.waiting == 3
 
 
@@ -103,9 +103,9 @@ def test_a_receipt_lets_go_of_what_it_names_and_nothing_else():
     lanes.committed(1, 10, 0)
     send(lanes, 0)
     assert lanes.receipt([(1, 4), (7, 8)], [9], 2000, 5) == 7
-    assert lanes.forgettable() == [(1, 4), (7, 9)]
-    lanes.forgotten([(1, 4), (7, 9)])
-    assert lanes.forgettable() == []
+    assert lanes.settled() == ([(1, 4), (7, 8)], [(9, 9)])
+    lanes.noted([(1, 4), (7, 9)])
+    assert lanes.settled() == ([], [])
     assert lanes.outstanding == 3
 
 
@@ -113,7 +113,7 @@ def test_a_receipt_for_seqs_never_given_out_changes_nothing():
     lanes = Lanes()
     lanes.committed(1, 3, 0)
     lanes.receipt([(50, 60)], [], 2000, 5)
-    assert lanes.forgettable() == []
+    assert lanes.settled() == ([], [])
 
 
 def test_what_has_no_receipt_after_two_seconds_is_sent_again():
@@ -124,6 +124,37 @@ def test_what_has_no_receipt_after_two_seconds_is_sent_again():
     assert lanes.rewind(3_000) == 3
     assert lanes.plan(3_000).ranges == [(1, 3)]
     assert lanes.plan(3_000).lane == "vitals"
+
+
+def test_records_the_hub_never_got_are_sent_again_although_receipts_for_younger_ones_keep_coming():
+    lanes = Lanes()
+    lanes.connected(0)
+    lanes.committed(1, 3, 0)
+    send(lanes, 0, token=1)  # the hub is away for a moment
+    lanes.acknowledged(1, 1)
+    now, seq = 0, 3
+    while now < PATIENCE_MS:
+        now, seq = now + 500, seq + 1
+        lanes.committed(seq, seq, now)
+        plan = send(lanes, now, token=seq)
+        if now < PATIENCE_MS:
+            assert plan.ranges == [(seq, seq)]
+        lanes.acknowledged(seq, now)
+        lanes.receipt([(4, seq)], [], 1_000, now)
+    assert plan.ranges == [(1, 3), (7, 7)]
+    assert lanes.rewinds == 1
+
+
+def test_on_a_slow_line_nothing_is_sent_twice_while_receipts_come_in_their_order():
+    lanes = Lanes()
+    lanes.connected(0)
+    for seq in range(1, 11):
+        lanes.committed(seq, seq, 0)
+        send(lanes, 0, token=seq)
+        lanes.acknowledged(seq, 1)
+    for seq in range(1, 11):
+        lanes.receipt([(1, seq)], [], 1_000, 1_900 * seq)
+        assert lanes.plan(1_900 * seq) is None
 
 
 def test_patience_doubles_and_is_bounded():
@@ -226,6 +257,7 @@ class World:
         self.hub = set()
         self.air = {}  # token -> seqs on the way to the hub
         self.lanes = Lanes()
+        self.before_restart = 0  # settled then; the new lanes begin to count at nothing
 
     def commit(self, count):
         first, self.accepted = self.accepted + 1, self.accepted + count
@@ -268,6 +300,8 @@ class World:
         self.lanes = Lanes(held=[(held[0], held[-1])] if held else [], accepted=self.accepted)
         missing = set(range(held[0], held[-1] + 1)) - self.spool if held else set()
         self.lanes.gone([(seq, seq) for seq in missing])
+        self.lanes.pruned = 0
+        self.before_restart = self.accepted - len(held)
         self.lanes.connected(self.now)
 
     def wait(self, milliseconds):
@@ -277,11 +311,11 @@ class World:
             self.lanes.rewind(self.now)
 
     def forget(self, _):
-        ranges = self.lanes.forgettable()
+        ranges = self.lanes.settled()[0]
         gone = {seq for low, high in ranges for seq in range(low, high + 1)}
         assert gone <= self.hub, "forgotten without a receipt"
         self.spool -= gone
-        self.lanes.forgotten(ranges)
+        self.lanes.noted(ranges)
 
 
 @settings(max_examples=150, deadline=None)
@@ -292,6 +326,8 @@ def test_whatever_gets_lost_everything_arrives_and_nothing_is_forgotten_without_
     for name, argument in script:
         getattr(world, name)(argument)
         assert world.spool | world.hub == set(range(1, world.accepted + 1))
+        lanes = world.lanes
+        assert lanes.waiting + lanes.receipted + lanes.pruned == world.accepted - world.before_restart
     for _ in range(2_000):
         if world.hub >= set(range(1, world.accepted + 1)) and not world.lanes.waiting:
             break

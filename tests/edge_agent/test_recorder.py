@@ -1,5 +1,7 @@
 import asyncio
+import threading
 
+import msgspec
 import pytest
 
 from chassis.clock import SystemClock
@@ -7,9 +9,10 @@ from edge_agent import recorder as recorder_module
 from edge_agent.clock_quality import ClockWatch
 from edge_agent.recorder import Recorder
 from edge_agent.spool_file import open_spool
+from edge_agent.spool_memory import MemorySpool
 from edge_agent.spool_thread import SpoolThread
 from vitals.errors import StorageError
-from vitals.readings import Observation
+from vitals.readings import Observation, Record
 
 
 @pytest.fixture
@@ -75,29 +78,100 @@ def test_many_records_do_not_wait_for_the_interval(bench):
     run(stand.recorder, scene)
 
 
-def test_while_the_disk_refuses_records_wait_in_memory_and_nothing_is_lost(bench, monkeypatch, caplog):
+def refusing(stand, monkeypatch, why="database or disk is full"):
+    """Makes the spool refuse until the list returned is emptied."""
     monkeypatch.setattr(recorder_module, "RETRY_S", 0.02)
-    stand = bench()
-    append, full = stand.spool.append, [True]
+    append, broken = stand.spool.append, [True]
 
     def refuse(drafts):
-        if full:
-            raise StorageError("cannot write the spool: database or disk is full")
+        if broken:
+            raise StorageError(f"cannot write the spool: {why}")
         return append(drafts)
 
     monkeypatch.setattr(stand.spool, "append", refuse)
+    return broken
+
+
+def stored(spool):
+    return [msgspec.json.decode(body, type=Record) for _, body in spool.read([(1, 10**9)], 1 << 30)]
+
+
+def test_what_came_while_the_disk_refused_is_on_it_when_it_is_back(bench, monkeypatch, caplog):
+    stand = bench()
+    broken = refusing(stand, monkeypatch)
 
     async def scene():
         stand.observe(1_000)
-        await until(lambda: "full" in stand.recorder.trouble)
+        await until(lambda: "full" in stand.recorder.trouble and stand.recorder.memory.holds == 1_000)
         stand.observe(10)
-        full.clear()
-        await until(lambda: not stand.recorder.trouble)
+        await until(lambda: stand.recorder.memory.holds == 1_010)
+        broken.clear()
+        await until(lambda: not stand.recorder.trouble and not stand.recorder.memory.owes)
         assert stand.committed == [(1, 1_010)]
-        assert stand.recorder.lost["memory_full"] == 0
+        assert not +stand.recorder.lost
 
     run(stand.recorder, scene)
-    assert "records wait in memory" in caplog.text
+    assert [record.seq for record in stored(stand.spool)] == list(range(1, 1_011))
+    assert "go out from memory" in caplog.text
+
+
+def test_what_the_hub_got_from_memory_does_not_go_to_the_disk_and_the_rest_says_where_it_went(bench, monkeypatch):
+    stand = bench()
+    broken = refusing(stand, monkeypatch)
+    memory = stand.recorder.memory
+
+    async def scene():
+        stand.observe(10)
+        await until(lambda: memory.holds == 10)
+        memory.went([(1, 6)])
+        memory.lanes.receipt([(1, 4)], [], 2_000, 0)
+        broken.clear()
+        await until(lambda: stand.committed)
+        assert memory.holds == 2  # 5 and 6 are on their way: their receipt is waited for
+        memory.lanes.receipt([(5, 6)], [], 2_000, 0)
+        await until(lambda: not memory.owes)
+
+    run(stand.recorder, scene)
+    *moved, gap = stored(stand.spool)
+    assert len(moved) == 4
+    assert (gap.gap.epoch, gap.gap.spans(), gap.gap.reason) == (memory.epoch, [(7, 10)], "moved")
+    books = memory.ledger()
+    assert (books.accepted, books.spooled, books.receipted, books.pruned) == (10, 0, 6, 4)
+
+
+def test_what_falls_out_of_memory_is_declared_when_the_disk_is_back(bench, monkeypatch):
+    stand = bench()
+    stand.recorder.memory = MemorySpool(limit=100)
+    broken = refusing(stand, monkeypatch)
+
+    async def scene():
+        stand.observe(130)
+        await until(lambda: stand.recorder.memory.holds == 100)
+        assert stand.recorder.lost["disk_refused"] == 30
+        broken.clear()
+        await until(lambda: not stand.recorder.memory.owes)
+
+    run(stand.recorder, scene)
+    *kept, gap = stored(stand.spool)
+    assert len(kept) == 100
+    assert (gap.gap.reason, gap.gap.count, gap.gap.spans()) == ("disk_refused", 30, [])
+    assert 0 < gap.gap.start <= gap.gap.end <= kept[0].time
+
+
+def test_a_disk_that_does_not_answer_is_trouble_too(bench, monkeypatch):
+    stand = bench()
+    monkeypatch.setattr(recorder_module, "STALLED_MS", 20)
+    go_on = threading.Event()
+    append = stand.spool.append
+    monkeypatch.setattr(stand.spool, "append", lambda drafts: (go_on.wait(10), append(drafts))[1])
+
+    async def scene():
+        stand.observe(1)
+        await until(lambda: "has not taken a record" in stand.recorder.trouble)
+        go_on.set()
+        await until(lambda: not stand.recorder.trouble)
+
+    run(stand.recorder, scene)
 
 
 def test_who_waits_hears_when_all_is_on_the_disk(bench):
@@ -113,24 +187,17 @@ def test_who_waits_hears_when_all_is_on_the_disk(bench):
 
 
 def test_who_waits_hears_when_the_disk_refuses_and_again_when_it_does_not(bench, monkeypatch):
-    monkeypatch.setattr(recorder_module, "RETRY_S", 0.02)
     stand = bench()
-    append, full = stand.spool.append, [True]
-
-    def refuse(drafts):
-        if full:
-            raise StorageError("cannot write the spool: database or disk is full")
-        return append(drafts)
-
-    monkeypatch.setattr(stand.spool, "append", refuse)
+    broken = refusing(stand, monkeypatch)
 
     async def scene():
         stand.observe(1)
         with pytest.raises(StorageError):
             await stand.recorder.stored()
-        full.clear()
+        broken.clear()
+        stand.observe(1)
+        await until(lambda: stand.spool.accepted() == 2)
         await stand.recorder.stored()
-        assert stand.spool.accepted() == 1
 
     run(stand.recorder, scene)
 

@@ -44,7 +44,7 @@ def test_a_record_comes_back_as_it_was(path, draft):
 
 def test_a_seq_is_never_given_out_twice_even_when_all_rows_are_gone(path, draft):
     spool = fill(path, draft, 10)
-    spool.forget([(1, 10)])
+    spool.settle([(1, 10)])
     spool.close()
     again = open_spool(path)
     assert again.holding().count == 0
@@ -81,7 +81,7 @@ def test_reading_stops_before_the_message_is_full_but_gives_at_least_one(path, d
 
 def test_reading_skips_what_is_forgotten(path, draft):
     spool = fill(path, draft, 10)
-    spool.forget([(2, 4), (7, 7)])
+    spool.settle([(2, 4)], [(7, 7)])
     assert [seq for seq, _ in spool.read([(1, 5), (6, 8)])] == [1, 5, 6, 8]
     holding = spool.holding()
     assert (holding.lowest, holding.highest, holding.count, holding.accepted) == (1, 10, 6, 10)
@@ -94,22 +94,6 @@ def test_a_record_too_large_for_a_message_is_refused_before_it_has_a_seq(path, d
     assert (done.first, done.last, done.refused) == (1, 2, 1)
     assert [record.time for record in records(spool)] == [draft(1).time, draft(3).time]
     assert "64 kB" in caplog.text
-
-
-def test_at_the_size_cap_the_oldest_go_and_are_counted(path, draft):
-    spool = open_spool(path, max_bytes=1 << 20)
-    pruned = []
-    for start in range(0, 40_000, 2_000):
-        done = spool.append([draft(number) for number in range(start, start + 2_000)])
-        pruned += [done.pruned] if done.pruned else []
-    holding = spool.holding()
-    assert holding.highest == holding.accepted == 40_000
-    assert pruned[0][0] == 1
-    assert holding.lowest == pruned[-1][1] + 1
-    assert holding.count + spool.pruned == 40_000
-    spool.close()
-    assert path.stat().st_size < 3 << 20
-    assert open_spool(path).pruned == spool.pruned
 
 
 def test_the_newest_time_of_each_device_is_known(path, draft):
@@ -135,7 +119,7 @@ def test_two_agents_never_share_a_spool(path):
 def test_a_new_epoch_keeps_the_rows_and_their_seqs(path, draft):
     spool = fill(path, draft, 5)
     before = spool.epoch
-    assert spool.new_epoch("put back from a copy") > before
+    assert spool.new_epoch("put back from a copy", draft(9)) > before
     spool.close()
     again = open_spool(path)
     assert again.epoch > before
@@ -184,6 +168,10 @@ def truncate(data):
 
 
 def overwrite_page(data):
+    return data[:81_920] + os.urandom(4_096) + data[86_016:]
+
+
+def overwrite_books(data):
     return data[:20_480] + os.urandom(4_096) + data[24_576:]
 
 
@@ -195,7 +183,7 @@ def empty(_data):
     return b""
 
 
-@pytest.mark.parametrize("damage", [zero, truncate, overwrite_page, overwrite_head, empty])
+@pytest.mark.parametrize("damage", [zero, truncate, overwrite_page, overwrite_books, overwrite_head, empty])
 def test_a_damaged_spool_is_moved_aside_and_a_new_epoch_begins(path, draft, damage, caplog):
     spool = fill(path, draft, 2_000)
     epoch = spool.epoch
@@ -203,23 +191,54 @@ def test_a_damaged_spool_is_moved_aside_and_a_new_epoch_begins(path, draft, dama
     path.write_bytes(damage(path.read_bytes()))
     again = open_spool(path)
     assert again.epoch > epoch
-    assert again.note.startswith("spool damaged")
+    assert again.note.startswith("spool_damaged")
     assert len([file for file in path.parent.glob("spool.db.damaged-*") if file.name.endswith("Z")]) == 1
     holding = again.holding()
     assert holding.count == holding.accepted
     assert [record.seq for record in records(again)] == list(range(1, holding.count + 1))
+    assert again.waiting() == ([(1, holding.count)] if holding.count else [])
     assert again.append([draft(1)]).first == holding.count + 1
-    assert "spool damaged" in caplog.text
+    assert "spool_damaged" in caplog.text
     again.close()
     assert open_spool(path).epoch == again.epoch
 
 
-def test_rows_on_whole_pages_survive_a_damaged_page(path, draft):
-    fill(path, draft, 2_000).close()
+def test_rows_on_whole_pages_survive_a_damaged_page_and_the_lost_ones_are_declared(path, draft):
+    spool = fill(path, draft, 2_000)
+    spool.close()
     path.write_bytes(overwrite_page(path.read_bytes()))
-    salvaged = records(open_spool(path))
+    *salvaged, gap = records(open_spool(path))
     assert 1_800 < len(salvaged) < 2_000
-    assert {record.time for record in salvaged} <= {draft(number).time for number in range(1, 2_001)}
+    found = {record.time for record in salvaged}
+    assert found < {draft(number).time for number in range(1, 2_001)}
+    assert (gap.gap.reason, gap.gap.epoch) == ("salvage", spool.epoch)
+    assert gap.gap.count == 2_000 - len(salvaged)
+    lost = {draft(seq).time for low, high in gap.gap.spans() for seq in range(low, high + 1)}
+    assert found | lost == {draft(number).time for number in range(1, 2_001)}
+
+
+def test_rows_the_hub_has_already_are_not_salvaged_to_be_sent_again(path, draft):
+    spool = open_spool(path, retain_ms=1 << 40)
+    spool.append([draft(number) for number in range(1, 2_001)])
+    spool.settle([(1, 500), (801, 2_000)], watermark=500)
+    assert spool.holding().count == 2_000
+    spool.close()
+    path.write_bytes(overwrite_page(path.read_bytes()))
+    *salvaged, gap = records(open_spool(path))
+    numbers = {record.time - draft(0).time for record in salvaged}
+    numbers |= {seq for low, high in gap.gap.spans() for seq in range(low, high + 1)}
+    assert numbers == set(range(501, 801))
+
+
+def test_when_the_books_are_damaged_every_row_is_sent_again_rather_than_lost(path, draft):
+    spool = open_spool(path, retain_ms=1 << 40)
+    spool.append([draft(number) for number in range(1, 2_001)])
+    spool.settle([(1, 2_000)])
+    spool.close()
+    path.write_bytes(overwrite_books(path.read_bytes()))
+    again = open_spool(path)
+    assert again.waiting() == [(1, 2_000)]
+    assert "nobody knows how many lost" in again.note
 
 
 def test_the_first_half_survives_when_the_file_is_cut_short(path, draft):
@@ -274,3 +293,21 @@ def test_a_full_disk_refuses_the_whole_group_and_keeps_what_is_there(path, draft
         spool.append([draft(number) for number in range(5_000)])
     assert spool.holding().count == spool.accepted() == 10
     assert spool.append([draft(11)]).first == 11
+
+
+def test_a_spool_of_the_format_before_is_taken_over(path, draft):
+    spool = fill(path, draft, 10)
+    epoch = spool.epoch
+    spool.close()
+    database = sqlite3.connect(path)
+    database.executescript(
+        "DROP TABLE settled; DROP INDEX record_wave; DELETE FROM record WHERE seq IN (1, 2, 5);"
+        "ALTER TABLE meta DROP COLUMN receipted; ALTER TABLE meta DROP COLUMN rejected;"
+        "ALTER TABLE meta DROP COLUMN watermark; UPDATE meta SET format = 1, pruned = 1"
+    )
+    database.close()
+    again = open_spool(path)
+    assert (again.epoch, again.accepted(), again.waiting()) == (epoch, 10, [(3, 4), (6, 10)])
+    assert (again.receipted, again.pruned) == (2, 1)
+    again.close()
+    assert open_spool(path).waiting() == [(3, 4), (6, 10)]
