@@ -57,7 +57,7 @@ class Committer:
         batch = self._take()
         if not batch:
             return
-        self.aboard = len(batch.records)
+        self.aboard = batch.size
         ids = await asyncio.shield(self._commit(batch))
         self.aboard = 0
         self._on_commit(batch, ids)

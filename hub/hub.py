@@ -26,6 +26,7 @@ from hub.drills import Drills
 from hub.faults import Faults
 from hub.ingest.intake import Intake
 from hub.ingest.receipts import COALESCE_S, Receipts
+from hub.ingest.waves import WaveIntake
 from hub.journal import Batch, Journal, StateRow, Write
 from hub.late import Found, Gaps
 from hub.limits import Limits
@@ -69,7 +70,9 @@ class Hub:
         self._clock = DisciplinedClock(clock or SystemClock())
         now = self._started = self._clock.now()
         self.registry = Registry(settings)
-        self.journal = Journal(folder / settings.journal.path)
+        self.journal = Journal(
+            folder / settings.journal.path, waves_sooner_ms=max(0, settings.journal.keep - settings.journal.keep_waves)
+        )
         self.admissions = Admissions(self.journal)
         rulebook = Rulebook(settings, folder)
         self.limits = Limits(rulebook, self.admissions.patient)
@@ -97,6 +100,7 @@ class Hub:
         self.gaps = Gaps()
         self.gaps.restore(self.journal, now)
         self.intake = Intake(self.registry, self.journal, self.engine, self.picture, self.workshop, self.gaps)
+        self.waves = WaveIntake(self.registry, self.intake)
         self.session = Session(
             settings.broker,
             folder,
@@ -187,6 +191,9 @@ class Hub:
             if channel == "vitals" or channel == "backfill":
                 self._records(gateway, channel, topic, payload, retained, now)
                 return
+            if channel == "wave":
+                self._waves(gateway, topic, payload, retained, now)
+                return
             try:
                 if channel == "bedside":
                     self._bedside(gateway, payload, retained, now)
@@ -220,6 +227,14 @@ class Hub:
         if events:
             self._announce(events)
         if epoch:
+            self.receipts.owe(gateway, epoch)
+        self.committer.wake()
+
+    def _waves(self, gateway: str, topic: str, payload: bytes, retained: bool, now: int) -> None:
+        if retained:
+            self._refuse(topic, gateway, "retained messages never create a reading", payload, now)
+            return
+        for epoch in self.waves.take(gateway, topic, payload, now):
             self.receipts.owe(gateway, epoch)
         self.committer.wake()
 
@@ -283,7 +298,7 @@ class Hub:
         return batch
 
     def _committed(self, batch: Batch, ids: list[int]) -> None:
-        self.intake.counters["committed"] += len(batch.records)
+        self.intake.counters["committed"] += batch.size
         self.telling.committed(ids)
         for gateway, epoch in batch.settled:
             self.receipts.owe(gateway, epoch)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from chassis.database import open_database
 from hub.journal_gaps import GapRow, Key, read_ranges, refill, save_gaps, save_ranges
 from hub.journal_schema import SCHEMA
+from hub.journal_waves import WaveRow, save_waves
 from hub.retention import Retention, make_shrinkable
 from vitals.errors import StorageError
 from vitals.ranges import Ranges
@@ -90,10 +91,11 @@ class Write(NamedTuple):
 class Batch:
     """What waits for the next commit."""
 
-    __slots__ = ("events", "gaps", "quarantine", "records", "refilled", "refusals", "settled", "states", "writes")
+    __slots__ = ("events", "gaps", "quarantine", "records", "refilled", "refusals", "settled", "states", "waves", "writes")
 
     def __init__(self) -> None:
         self.records: list[RecordRow] = []
+        self.waves: list[WaveRow] = []
         self.events: list[EventRow] = []
         self.states: list[StateRow] = []
         self.quarantine: list[QuarantineRow] = []
@@ -110,19 +112,28 @@ class Batch:
             ranges = self.settled[gateway, epoch] = Ranges()
         ranges.add(seq)
 
+    @property
+    def size(self) -> int:
+        """How many records and frames it stores."""
+        return len(self.records) + len(self.waves)
+
     def __bool__(self) -> bool:
         return bool(
-            self.records or self.events or self.states or self.quarantine or self.refusals or self.writes or self.gaps
+            self.size or self.events or self.states or self.quarantine or self.refusals or self.writes or self.gaps
         )
 
 
 class Journal:
     """The one writer. Open and read at start in any thread; `commit` and `confirm` then run in one thread only."""
 
-    def __init__(self, path: Path, max_bytes: int | None = None) -> None:
-        """`max_bytes` caps the room that is used; the oldest records go before it is passed."""
+    def __init__(self, path: Path, max_bytes: int | None = None, waves_sooner_ms: int = 0) -> None:
+        """`max_bytes` caps the room that is used; the oldest waves go before it is passed, and then records.
+
+        Waves leave `waves_sooner_ms` before records that came with them.
+        """
         self._path = path
         self._max_bytes = max_bytes
+        self._waves_sooner_ms = waves_sooner_ms
         self._number = 0  # of the last commit
         self._unsure: tuple[Batch, list[int]] | None = None  # failed; only the file knows how far it came
         self._open()
@@ -137,7 +148,7 @@ class Journal:
             self._number = self._commits()
             self._settled = read_ranges(self._db, "committed")
             self._missing = read_ranges(self._db, "missing")
-            self._retention = Retention(self._db, self._max_bytes)
+            self._retention = Retention(self._db, self._max_bytes, self._waves_sooner_ms)
         except sqlite3.Error as error:
             self._db.close()
             raise StorageError(f"cannot use the journal {self._path}: {error}; restore it or move it aside") from error
@@ -209,6 +220,7 @@ class Journal:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 batch.records,
             )
+            save_waves(db, batch.waves)
             for event in batch.events:
                 cursor = db.execute(
                     "INSERT INTO alarm_event (alarm, ward, bed, rule, change, time, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -229,7 +241,7 @@ class Journal:
             merged = save_ranges(db, "committed", self._settled, batch.settled)
             save_gaps(db, batch.gaps)
             refill(db, batch.refilled)
-            expired = self._retention.prune(keep_after, len(batch.records), quarantined=bool(batch.quarantine))
+            expired = self._retention.prune(keep_after, batch.size, quarantined=bool(batch.quarantine))
             db.execute("UPDATE meta SET value = ? WHERE key = 'commits'", (str(self._number + 1),))
             db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -286,10 +298,11 @@ class Journal:
 
 
 def accounted(db: sqlite3.Connection, gateway: str, epoch: int) -> Ranges:
-    """The seqs of records that are in the journal, rejected, or explained by a gap."""
+    """The seqs of records and waves that are in the journal, rejected, or explained by a gap."""
     islands = (
         "SELECT min(seq), max(seq) FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS island FROM record"
         " WHERE gateway = ?1 AND epoch = ?2) GROUP BY island"
+        " UNION ALL SELECT seq, seq FROM wave WHERE gateway = ?1 AND epoch = ?2"
         " UNION ALL SELECT seq, seq FROM rejected WHERE gateway = ?1 AND epoch = ?2"
         " UNION ALL SELECT low, high FROM missing WHERE gateway = ?1 AND epoch = ?2"
     )

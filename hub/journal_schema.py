@@ -1,6 +1,8 @@
 """The tables of the journal. Further ones may be added at any time; what stands here never changes its meaning."""
 
-SCHEMA = """
+from hub.journal_waves import WAVES
+
+_TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS record (
     id INTEGER PRIMARY KEY AUTOINCREMENT,  -- grows in commit order, never reused: what cursors count by
@@ -141,3 +143,4 @@ CREATE TABLE IF NOT EXISTS profile (  -- the profiles people chose over the sett
     "by" TEXT NOT NULL, reason TEXT NOT NULL
 );
 """
+SCHEMA = _TABLES + WAVES

@@ -9,6 +9,7 @@ import logging
 import sqlite3
 
 from hub.journal_gaps import Key, read_ranges, save_ranges
+from hub.journal_waves import prune_waves
 from vitals.ranges import Ranges
 
 PRUNE_ROWS = 200  # old records that go with each commit, and twice as many as come
@@ -29,8 +30,9 @@ log = logging.getLogger(__name__)
 class Retention:
     """Used by the one writer of a journal; `max_bytes` caps what records may take, younger ones included."""
 
-    def __init__(self, db: sqlite3.Connection, max_bytes: int | None) -> None:
+    def __init__(self, db: sqlite3.Connection, max_bytes: int | None, waves_sooner_ms: int = 0) -> None:
         self._db = db
+        self._waves_sooner_ms = waves_sooner_ms
         self._max_pages = max_bytes // _pragma(db, "page_size") if max_bytes else None
         self._shrinks = _pragma(db, "auto_vacuum") == 2
         self._expired = read_ranges(db, "expired")
@@ -44,6 +46,8 @@ class Retention:
         """
         limit = max(PRUNE_ROWS, 2 * came)
         over = self._over()
+        if prune_waves(self._db, keep_after + self._waves_sooner_ms, came, full=over):
+            over = False  # readings stay as long as there are waves to give
         gone = self._db.execute(_PRUNE, (limit, _EVER if over else keep_after)).fetchall()
         if over and gone and not self._said and gone[-1][3] >= keep_after:
             self._said = True

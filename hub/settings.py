@@ -29,6 +29,7 @@ class JournalSettings(_Section, frozen=True, kw_only=True):
     path: Path = msgspec.field(default_factory=lambda: Path("journal.db"))
     commit_interval: Duration = msgspec.field(default_factory=lambda: Duration(20))
     keep: Duration = msgspec.field(default_factory=lambda: Duration.parse("72h"))
+    keep_waves: Duration = msgspec.field(default_factory=lambda: Duration.parse("4h"))
 
     def __post_init__(self) -> None:
         if self.keep < 3_600_000:

@@ -11,6 +11,7 @@ from hub.ingest.admission import Admitted, admit
 from hub.ingest.quarantine import quarantine_row
 from hub.journal import Batch, Journal, RecordRow, Refusal
 from hub.journal_gaps import GapRow, Key
+from hub.journal_waves import WaveRow
 from hub.late import Gaps
 from hub.live import LivePicture
 from hub.registry import Registry
@@ -105,6 +106,25 @@ class Intake:
             counters["late"] += len(admitted.records) - duplicates
         return admitted.epoch, events
 
+    def accept(self, key: Key, seq: int) -> bool:
+        """Whether (gateway, epoch) `key` has not said `seq` before; then it is taken, and this batch settles it."""
+        taken = self._taken.get(key)
+        if taken is None:
+            taken = self._begin(key)
+        self.counters["received"] += 1
+        if not taken.add(seq) and not self._refill(key, seq):
+            self.counters["duplicate"] += 1
+            return False
+        self.pending.settle(*key, seq)
+        return True
+
+    def reject(self, key: Key, seq: int, reason: str, topic: str, payload: bytes, now: int) -> None:
+        """Refuse `seq` for good."""
+        if self.accept(key, seq):
+            self.counters["rejected"] += 1
+            self.pending.refusals.append(Refusal(*key, seq, reason))
+            self.refuse(topic, key[0], reason, payload, now, records=1)
+
     def refuse(self, topic: str, gateway: str, reason: str, payload: bytes, now: int, records: int = 0) -> None:
         """Put a payload nobody can use into quarantine."""
         self.counters["refused"] += 1
@@ -153,7 +173,8 @@ class Intake:
         """
         pending = self.pending
         kept = [row for row in pending.records if row.device == GAP_DEVICE]
-        for row in pending.records:
+        rows: list[RecordRow | WaveRow] = [*pending.records, *pending.waves]
+        for row in rows:
             if row.device == GAP_DEVICE:
                 continue
             key = (row.gateway, row.epoch)
@@ -165,8 +186,8 @@ class Intake:
             else:
                 self._taken[key].remove_range(row.seq, row.seq)
                 pending.settled[key].remove_range(row.seq, row.seq)
-        self.counters["shed"] += len(pending.records) - len(kept)
-        pending.records = kept
+        self.counters["shed"] += pending.size - len(kept)
+        pending.records, pending.waves = kept, []
 
     def _begin(self, key: Key) -> Ranges:
         self._missing[key] = Ranges().union(self._journal.missing(*key))
