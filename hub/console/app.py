@@ -29,7 +29,7 @@ from hub.console.routes import alarms, beds, board, devices, machines, pages, st
 from hub.console.routes.burden import router as burden
 from hub.console.server import WebServer, listen
 from hub.console.streams import Beat, Streams, Whole
-from hub.console.views import parameter_views
+from hub.console.views import alarm_view, parameter_views
 from hub.console.wards import Wards
 from hub.pagers.book import PageBook
 from hub.registry import Registry
@@ -96,6 +96,7 @@ def _console(
             broker=connected(),
             parameters=parameters,
             wards=wards.views(now),
+            equipment=[alarm_view(alarm) for alarm in wards.equipment()],
         )
 
     return Console(

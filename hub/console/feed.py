@@ -9,7 +9,7 @@ import msgspec
 
 from chassis.clock import Clock
 from hub.console.commands import Commands
-from hub.console.streams import AlarmMessage, EventMessage, Streams, WardMessage
+from hub.console.streams import AlarmMessage, EquipmentMessage, EventMessage, Streams, WardMessage
 from hub.console.views import alarm_view, event_view
 from hub.console.wards import Wards
 from vitals import topics
@@ -43,6 +43,7 @@ class Feed:
             topics.ALL_EVENTS,
             topics.ALL_ALARMS,
             topics.ALL_HUBS,
+            topics.equipment_alarm("+", "+/+", "+"),
             topics.result(self._commands.client, "+"),
         ]
 
@@ -62,6 +63,10 @@ class Feed:
             case ["ward", ward, bed, "alarm", rule]:
                 self._alarm(ward, bed, rule, payload)
             case ["ward", _, "event"] if not retained:
+                self._event(_read(payload, AlarmEvent))
+            case ["hub", hub, "alarm", kind, name, rule]:
+                self._equipment(hub, f"{kind}/{name}", rule, payload)
+            case ["hub", _, "event"] if not retained:
                 self._event(_read(payload, AlarmEvent))
             case ["hub", _, "status"] if payload:
                 self._wards.take_status(_read(payload, HubStatus))
@@ -94,6 +99,12 @@ class Feed:
                     alarm=alarm_view(alarm) if alarm else None,
                 )
             )
+
+    def _equipment(self, hub: str, subject: str, rule: str, payload: bytes) -> None:
+        alarm = _read(payload, Alarm) if payload else None
+        if self._wards.take_equipment(hub, subject, rule, alarm):
+            views = [alarm_view(one) for one in self._wards.equipment()]
+            self._streams.send(lambda number: EquipmentMessage(number=number, time=self._time(), equipment=views))
 
     def _event(self, event: AlarmEvent) -> None:
         view = event_view(None, event)

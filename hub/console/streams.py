@@ -30,6 +30,7 @@ class Whole(_Message, frozen=True, kw_only=True, tag="whole"):
     broker: bool
     parameters: dict[str, ParameterView]
     wards: list[WardView]
+    equipment: list[AlarmView]
 
 
 class WardMessage(_Message, frozen=True, kw_only=True, tag="ward"):
@@ -47,6 +48,12 @@ class AlarmMessage(_Message, frozen=True, kw_only=True, tag="alarm"):
     alarm: AlarmView | None
 
 
+class EquipmentMessage(_Message, frozen=True, kw_only=True, tag="equipment"):
+    """An alarm of equipment that stands at no bed has changed: all of them that stand now, most urgent first."""
+
+    equipment: list[AlarmView]
+
+
 class EventMessage(_Message, frozen=True, kw_only=True, tag="event"):
     """A transition, as the hub announced it."""
 
@@ -61,7 +68,7 @@ class Beat(_Message, frozen=True, kw_only=True, tag="beat"):
     broker: bool
 
 
-Message = Whole | WardMessage | AlarmMessage | EventMessage | Beat
+Message = Whole | WardMessage | AlarmMessage | EquipmentMessage | EventMessage | Beat
 
 
 class Numbered(Protocol):

@@ -101,6 +101,34 @@ class AlarmEventView(_View, frozen=True, kw_only=True):
     alarm: AlarmView
 
 
+class EntryView(_View, frozen=True, kw_only=True):
+    """What staff entered and still holds; `until` null: until it is entered anew."""
+
+    value: float
+    time: int
+    until: int | None
+
+
+class ScoreView(_View, frozen=True, kw_only=True):
+    """An early warning score. `total` null: it is incomplete, and `partial` is only what is known of it."""
+
+    total: int | None
+    partial: int
+    complete: bool
+    points: dict[str, int]
+    missing: tuple[str, ...]
+    red: bool
+    risk: str
+
+
+class PauseView(_View, frozen=True, kw_only=True):
+    """All alarms of the bed are shown and neither sounded nor paged until then."""
+
+    until: int
+    by: str
+    reason: str
+
+
 class BedView(_View, frozen=True, kw_only=True):
     """One bed. `stream_age_ms` is since the hub last spoke of it; null: not since the console started."""
 
@@ -114,6 +142,10 @@ class BedView(_View, frozen=True, kw_only=True):
     states: tuple[str, ...]
     devices: list[DeviceView]
     alarms: list[AlarmView]
+    entries: dict[str, EntryView]
+    scores: dict[str, ScoreView]
+    pause: PauseView | None
+    patient: str
 
 
 class WardView(_View, frozen=True, kw_only=True):
@@ -283,4 +315,17 @@ def bed_view(
         states=tuple(sorted({state for device in bed.devices for state in device.states})),
         devices=[device_view(device, elapsed) for device in bed.devices],
         alarms=[alarm_view(alarm) for alarm in alarms],
+        entries={
+            name: EntryView(value=entry.value, time=entry.time, until=entry.until)
+            for name, entry in bed.entries.items()
+        },
+        scores={name: ScoreView(**msgspec.structs.asdict(score)) for name, score in bed.scores.items()},
+        pause=_pause_view(bed),
+        patient=printable(bed.patient),
     )
+
+
+def _pause_view(bed: LiveBed) -> PauseView | None:
+    if bed.pause is None:
+        return None
+    return PauseView(until=bed.pause.until, by=printable(bed.pause.by), reason=printable(bed.pause.reason))

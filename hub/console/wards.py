@@ -40,6 +40,7 @@ class Wards:
         self._wards = {ward: _Ward() for ward in registry.wards}
         self._status: HubStatus | None = None
         self._heartbeat: int | None = None
+        self._equipment: dict[tuple[str, str], Alarm] = {}  # (subject, rule)
 
     # What arrives.
 
@@ -67,6 +68,20 @@ class Wards:
         ward.alarms[bed, rule] = alarm
         return True
 
+    def take_equipment(self, hub: str, subject: str, rule: str, alarm: Alarm | None) -> bool:
+        """An alarm of equipment that stands at no bed, or None when it ended. False when it says nothing new."""
+        if hub != self._hub:
+            return False
+        known = self._equipment.get((subject, rule))
+        if alarm is None:
+            return self._equipment.pop((subject, rule), None) is not None
+        if (alarm.subject, alarm.rule) != (subject, rule):
+            return False
+        if known is not None and known.id == alarm.id and alarm.rev <= known.rev:
+            return False
+        self._equipment[subject, rule] = alarm
+        return True
+
     def take_status(self, status: HubStatus) -> None:
         """What the hub, or its last will, says of itself."""
         if status.hub == self._hub:
@@ -84,9 +99,14 @@ class Wards:
         return next((alarm for alarm in self.alarms() if alarm.id == number), None)
 
     def alarms(self, ward: str | None = None, bed: str | None = None) -> list[Alarm]:
-        """Announced alarms, most urgent first; of one ward or bed if asked."""
+        """Announced alarms, most urgent first; of one ward or bed if asked, equipment included that concerns it."""
         wards = self._wards.values() if ward is None else [self._wards[ward]] if ward in self._wards else []
-        return _by_urgency([alarm for one in wards for alarm in one.alarms.values() if bed in (None, alarm.bed)])
+        found = [alarm for one in wards for alarm in one.alarms.values() if bed in (None, alarm.bed)]
+        return _by_urgency(found + (self.equipment(ward) if bed is None else []))
+
+    def equipment(self, ward: str | None = None) -> list[Alarm]:
+        """Alarms of equipment that stands at no bed: all, or those of one ward and of the whole hub."""
+        return _by_urgency([alarm for alarm in self._equipment.values() if ward is None or alarm.ward in ("", ward)])
 
     def silent_ms(self, now: int) -> int | None:
         """Since when the ward that waits longest has had no snapshot; None when one has never had any."""

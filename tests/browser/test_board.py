@@ -6,6 +6,8 @@ import time
 import pytest
 from playwright.sync_api import expect
 
+from vitals.live import LivePause, LiveScore
+
 
 def tile(page, bed="1"):
     return page.locator(f"main bed-tile[data-bed='{bed}']")
@@ -396,3 +398,55 @@ CONTRAST = """() => {
   }
   return poor;
 }"""
+
+
+# What stands at no bed, and what a person has silenced.
+
+
+def test_a_silent_gateway_stands_above_the_beds_and_is_acknowledged_there(open_board, hub, rig):
+    fault = rig.alarm(
+        bed="",
+        rule="gateway-silent",
+        kind="technical",
+        priority="medium",
+        message="Gateway silent",
+        subject="gateway/gw-1",
+        parameter=None,
+        value=None,
+        limit=None,
+        unit="",
+    )
+    page = open_board()
+    expect(page.locator("#equipment")).to_be_hidden()
+    hub.raise_alarm(fault)
+    told = page.locator("#equipment alarm-line")
+    expect(told.locator(".words")).to_have_text("gateway gw-1: Gateway silent")
+    expect(page.locator("#counts li[data-priority='technical'] b")).to_have_text("1")
+    hub.end_alarm(fault)
+    expect(page.locator("#equipment")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("state", "words"), [("audio_paused", "sound off until"), ("alarms_paused", "paused until")])
+def test_a_silenced_alarm_keeps_its_colour_and_says_who_silenced_it_until_when(open_board, hub, rig, state, words):
+    hub.raise_alarm(rig.alarm(state=state, until=rig.now_ms() + 120_000, paused_by="nurse-1"))
+    page = open_board()
+    expect(line(page).locator(".note")).to_have_text(re.compile(rf"^{words} \d\d:\d\d · nurse-1$"))
+    assert background(line(page)) == RED
+    assert line(page).evaluate("node => node.getAnimations().length") == 0
+
+
+def test_a_bed_whose_alarms_are_paused_says_so_with_the_reason(open_board, hub, rig):
+    hub.put(rig.bed("1", pause=LivePause(until=rig.now_ms() + 60_000, by="nurse-1", reason="suction")))
+    page = open_board()
+    expect(tile(page).locator(".pause")).to_have_text(re.compile(r"^ALARMS PAUSED until \d\d:\d\d · nurse-1: suction$"))
+
+
+def test_an_incomplete_score_is_never_shown_as_a_total(open_board, hub, rig):
+    hub.put(
+        rig.bed("1", scores={"news2": LiveScore(partial=5, complete=False, missing=("acvpu",))}),
+        rig.bed("2", scores={"news2": LiveScore(total=7, partial=7, complete=True, risk="high")}),
+    )
+    page = open_board()
+    expect(tile(page).locator(".score")).to_have_text("NEWS2 5+ incomplete")
+    expect(tile(page, "2").locator(".score")).to_have_text("NEWS2 7")
+    expect(tile(page, "3").locator(".score")).to_be_hidden()

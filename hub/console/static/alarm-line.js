@@ -43,7 +43,7 @@ export class AlarmLine extends HTMLElement {
 
   #button() {
     const { state } = this.#alarm;
-    const action = { active: "acknowledge", latched: "reset" }[state];
+    const action = { active: "acknowledge", audio_paused: "acknowledge", latched: "reset" }[state];
     this.button.hidden = !action;
     if (!action || this.button.disabled) return;
     const name = action === "reset" ? "Reset" : "Acknowledge";
@@ -83,6 +83,9 @@ function note(alarm) {
     const when = alarm.acknowledged_at === null ? "" : ` ${minuteTime(alarm.acknowledged_at)}`;
     parts.push(`√ ${alarm.acknowledged_by}${when}`);
   }
+  if (alarm.state === "audio_paused") parts.push(`sound off ${until(alarm)}`);
+  if (alarm.state === "alarms_paused") parts.push(`paused ${until(alarm)}`);
+  if (alarm.bedside) parts.push("first raised at the bed");
   if (alarm.state === "latched") {
     const who = alarm.acknowledged_by ? `√ ${alarm.acknowledged_by} · ` : "";
     parts.push(`${who}was active ${minuteTime(alarm.raised)}`);
@@ -90,6 +93,11 @@ function note(alarm) {
     parts.push("no value now");
   }
   return parts.join(" · ");
+}
+
+function until(alarm) {
+  const end = alarm.until === null ? "" : `until ${minuteTime(alarm.until)}`;
+  return [end, alarm.paused_by && `· ${alarm.paused_by}`].filter(Boolean).join(" ");
 }
 
 customElements.define("alarm-line", AlarmLine);

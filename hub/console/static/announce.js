@@ -4,10 +4,10 @@ import { alarmWords, say } from "./words.js";
 
 let known = null; // id → state, per ward shown
 
-export function announce(ward, loud, quiet) {
+export function announce(ward, equipment, loud, quiet) {
   const present = new Map();
   const news = { loud: [], quiet: [] };
-  for (const bed of ward.beds) {
+  for (const bed of [...ward.beds, { title: "Equipment", alarms: equipment }]) {
     for (const alarm of bed.alarms) {
       present.set(alarm.id, alarm.state);
       if (known === null || alarm.state !== "active" || known.get(alarm.id) === "active") continue;

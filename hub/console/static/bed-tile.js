@@ -4,7 +4,7 @@ import "./alarm-line.js";
 import { inStep } from "./alarm-line.js";
 import { SILENT_MS } from "./picture.js";
 import { signs } from "./vital-cell.js";
-import { clockTime, keep, linkTrouble, make, mark, reason, say } from "./words.js";
+import { clockTime, keep, linkTrouble, make, mark, minuteTime, reason, say, scoreWords } from "./words.js";
 
 // States that are a monitor's own business, not a nurse's.
 const QUIET_STATES = new Set(["gap", "spot_check", "from_memory"]);
@@ -27,6 +27,8 @@ export class BedTile extends HTMLElement {
     say(this.silence, silent || empty ? silenceOf(bed, scene, elapsed, mute) : "");
     this.silence.hidden = !silent && !empty;
     say(this.link, silent ? "" : bed.devices.map((device) => device.device).join(" · "));
+    this.#score(bed, silent);
+    this.#pause(bed);
     this.#alarms(bed, title, scene);
     this.#faults(bed, title, scene, silent);
     this.#signs(signs(bed, scene.parameters, elapsed, silent));
@@ -38,6 +40,8 @@ export class BedTile extends HTMLElement {
     this.name.type = "button";
     this.name.addEventListener("click", () => this.#open());
     this.link = make("span", "link");
+    this.score = make("span", "score");
+    this.pause = make("p", "pause");
     this.alarms = make("div", "alarms");
     this.more = make("button", "more");
     this.more.type = "button";
@@ -47,12 +51,25 @@ export class BedTile extends HTMLElement {
     this.faults = make("div", "faults");
     this.states = make("p", "states");
     const foot = make("footer", "", this.states, this.faults);
-    const head = make("header", "", make("h2", "", this.name), this.link);
-    this.append(make("article", "", head, make("div", "line", this.alarms, this.more), this.silence, this.cells, foot));
+    const head = make("header", "", make("h2", "", this.name), this.score, this.link);
+    this.append(make("article", "", head, make("div", "line", this.alarms, this.more), this.pause, this.silence, this.cells, foot));
   }
 
   #open() {
     if (!("whole" in this.dataset)) this.dispatchEvent(new CustomEvent("open-bed", { bubbles: true, detail: this.bed.bed }));
+  }
+
+  #score(bed, silent) {
+    const news2 = bed.scores.news2;
+    say(this.score, news2 && !silent ? `NEWS2 ${scoreWords(news2)}` : "");
+    this.score.hidden = this.score.textContent === "";
+    mark(this.score, "risk", news2?.complete && !silent ? news2.risk : "");
+  }
+
+  #pause({ pause }) {
+    const why = pause?.reason ? `: ${pause.reason}` : "";
+    say(this.pause, pause ? `ALARMS PAUSED until ${minuteTime(pause.until)} · ${pause.by}${why}` : "");
+    this.pause.hidden = !pause;
   }
 
   #alarms(bed, title, scene) {

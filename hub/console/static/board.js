@@ -6,7 +6,7 @@ import { announce } from "./announce.js";
 import { fit } from "./layout.js";
 import { Picture, SILENT_MS } from "./picture.js";
 import { Stream } from "./stream.js";
-import { clockTime, keep, make, mark, say, zone } from "./words.js";
+import { clockTime, keep, make, mark, placeOf, say, zone } from "./words.js";
 
 const TICK_MS = 500;
 const SLEPT_MS = 3000; // the wall clock ran on while ours stood still: the machine slept
@@ -41,8 +41,9 @@ function draw() {
   drawSilence(here, now, time);
   if (!here) return;
   drawHead(here);
+  drawEquipment(here);
   drawBeds(here, now, time);
-  announce(here, node("loud"), node("quiet"));
+  announce(here, picture.equipmentOf(here.ward), node("loud"), node("quiet"));
 }
 
 function drawClock(time) {
@@ -61,12 +62,26 @@ function drawHead(here) {
   for (const bed of here.beds) {
     for (const alarm of bed.alarms) count[alarm.kind === "technical" ? "technical" : alarm.priority] += 1;
   }
+  count.technical += picture.equipmentOf(here.ward).length;
   for (const item of node("counts").children) {
     const found = count[item.dataset.priority];
     say(item.querySelector("b"), String(found));
     mark(item, "some", found > 0 ? "yes" : "");
   }
   drawWards(here);
+}
+
+// Gateways, the broker, the hub itself: what stands at no bed and yet keeps beds from being heard.
+function drawEquipment(here) {
+  const alarms = picture.equipmentOf(here.ward);
+  node("equipment").hidden = alarms.length === 0;
+  keep(
+    node("equipment"),
+    alarms,
+    (alarm) => `${alarm.subject} ${alarm.rule}`,
+    () => document.createElement("alarm-line"),
+    (line, alarm) => line.show(alarm, placeOf(alarm)),
+  );
 }
 
 // Other wards, each with what waits there.
@@ -124,7 +139,7 @@ function drawSilence(here, now, time) {
     if (box.hidden) for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close("");
   }
   box.hidden = !silent;
-  for (const part of [document.querySelector(".bar"), node("beds")]) part.inert = silent;
+  for (const part of [document.querySelector(".bar"), node("equipment"), node("beds")]) part.inert = silent;
 }
 
 function cause(now, heardAt) {

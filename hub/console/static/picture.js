@@ -5,6 +5,7 @@ export const SILENT_MS = 5000; // five snapshots missed: nothing known is the pr
 export class Picture {
   wards = new Map(); // id → {ward, title, beds, at, heardAt}
   parameters = {};
+  equipment = []; // alarms of equipment that stands at no bed, most urgent first
   hub = null;
   broker = true;
   version = null;
@@ -19,6 +20,7 @@ export class Picture {
         this.version = message.version;
         this.hub = message.hub;
         this.broker = message.broker;
+        this.equipment = message.equipment;
         this.wards = new Map(message.wards.map((ward) => [ward.ward, heard(ward, at, this.wards.get(ward.ward))]));
         break;
       case "ward":
@@ -27,11 +29,19 @@ export class Picture {
       case "alarm":
         this.#alarm(message);
         break;
+      case "equipment":
+        this.equipment = message.equipment;
+        break;
       case "beat":
         this.hub = message.hub;
         this.broker = message.broker;
         break;
     }
+  }
+
+  // Alarms of equipment that concern one ward: its own, and those of the whole hub.
+  equipmentOf(ward) {
+    return this.equipment.filter((alarm) => alarm.ward === "" || alarm.ward === ward);
   }
 
   // The console's wall time at `now`; the browser's own until the console has spoken.

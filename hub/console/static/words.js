@@ -49,11 +49,20 @@ const UNITS = { "mm[Hg]": "mmHg", Cel: "°C" };
 
 // What an alarm says: its message, and what its rule saw when it last changed.
 export function alarmWords(alarm) {
-  const head = `${alarm.test ? "TEST " : ""}${alarm.message}`;
+  const where = alarm.subject ? `${placeOf(alarm)}: ` : "";
+  const head = `${alarm.test ? "TEST " : ""}${where}${alarm.message}`;
   if (alarm.value === null) return head;
   const unit = UNITS[alarm.unit] ?? alarm.unit;
   const limit = alarm.limit === null ? "" : `, limit\u00a0${plain(alarm.limit)}`;
   return `${head}: ${plain(alarm.value)}${unit ? `\u00a0${unit}` : ""}${limit}`;
+}
+
+// "gateway/gw-1" → "gateway gw-1"
+export const placeOf = (alarm) => alarm.subject.replace("/", " ");
+
+// A score as a nurse writes it: its total, or what is known of it with a plus and the word.
+export function scoreWords(score) {
+  return score.complete ? String(score.total) : `${score.partial}+ incomplete`;
 }
 
 const plain = (value) => String(Number(value.toFixed(2)));

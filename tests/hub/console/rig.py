@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import msgspec
 import paho.mqtt.client as mqtt
 
 from vitals import topics
@@ -48,11 +49,17 @@ def device(name="mon-a", gateway="gw-1", link="up", online=True, age_ms=300, sta
     )
 
 
-def bed(name, *, title="", silent=False, values=None, devices=None, alarms=()):
+def bed(name, *, title="", silent=False, values=None, devices=None, alarms=(), **more):
     values = {"hr": value(72), "spo2": value(97)} if values is None else values
     devices = [device(f"mon-{name}")] if devices is None else devices
     return LiveBed(
-        bed=name, title=title or f"Bed {name}", silent=silent, values=values, devices=devices, alarms=list(alarms)
+        bed=name,
+        title=title or f"Bed {name}",
+        silent=silent,
+        values=values,
+        devices=devices,
+        alarms=list(alarms),
+        **more,
     )
 
 
@@ -138,12 +145,8 @@ class FakeHub:
         with self._lock:
             self._number += 1
             beds = [
-                LiveBed(
-                    bed=one.bed,
-                    title=one.title,
-                    silent=one.silent,
-                    values=one.values,
-                    devices=one.devices,
+                msgspec.structs.replace(
+                    one,
                     alarms=[*one.alarms, *(item for (name, _), item in self.alarms.items() if name == one.bed)],
                 )
                 for one in self.beds.values()
@@ -157,15 +160,20 @@ class FakeHub:
         """Say an alarm as the hub does: the retained state, then the event. The snapshots carry it on."""
         with self._lock:
             self.alarms[alarm.bed, alarm.rule] = alarm
-            self.publish(topics.alarm(self.ward, alarm.bed, alarm.rule), encode(alarm), retain=True)
+            self.publish(self._topic(alarm), encode(alarm), retain=True)
             event = AlarmEvent(change=change, time=now_ms(), alarm=alarm, by=by)
             self.publish(topics.event(self.ward), encode(event))
 
     def end_alarm(self, alarm, change="cleared", by=""):
         with self._lock:
             self.alarms.pop((alarm.bed, alarm.rule), None)
-            self.publish(topics.alarm(self.ward, alarm.bed, alarm.rule), b"", retain=True)
+            self.publish(self._topic(alarm), b"", retain=True)
             self.publish(topics.event(self.ward), encode(AlarmEvent(change=change, time=now_ms(), alarm=alarm, by=by)))
+
+    def _topic(self, alarm):
+        if alarm.subject:
+            return topics.equipment_alarm("hub-1", alarm.subject, alarm.rule)
+        return topics.alarm(self.ward, alarm.bed, alarm.rule)
 
     def publish(self, topic, payload, *, qos=1, retain=False):
         self._client.publish(topic, payload, qos=qos, retain=retain)

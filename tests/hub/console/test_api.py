@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from vitals.live import LiveEntry, LivePause, LiveScore
+
 pytestmark = pytest.mark.broker
 
 T0 = 1_763_682_504_000  # 2025-11-20T23:48:24Z
@@ -176,6 +178,36 @@ def test_active_alarms_are_listed_most_urgent_first(console, hub, rig):
     assert [alarm["rule"] for alarm in found] == ["spo2-low", "hr-low", "gone"]
     assert [alarm["rule"] for alarm in console.json("/api/v1/alarms?bed=2")] == ["hr-low"]
     assert console.json("/api/v1/alarms?ward=elsewhere") == []
+
+
+def gateway_down(rig, **changes):
+    fields = {"kind": "technical", "priority": "medium", "message": "Gateway silent", "subject": "gateway/gw-1"}
+    fields |= {"bed": "", "parameter": None, "value": None, "limit": None, "unit": ""} | changes
+    return rig.alarm(rule="gateway-silent", **fields)
+
+
+def test_an_alarm_of_a_gateway_is_listed_with_those_of_its_ward(console, hub, rig):
+    hub.raise_alarm(gateway_down(rig))
+    hub.raise_alarm(rig.alarm("1", "spo2-low"))
+    rig.until(lambda: len(console.json("/api/v1/alarms?ward=icu")) == 2, what="both are listed")
+    bed, gateway = console.json("/api/v1/alarms?ward=icu")
+    assert (bed["bed"], bed["subject"]) == ("1", "")
+    assert (gateway["bed"], gateway["subject"], gateway["rule"]) == ("", "gateway/gw-1", "gateway-silent")
+    hub.end_alarm(gateway_down(rig))
+    rig.until(lambda: len(console.json("/api/v1/alarms")) == 1, what="the gateway's is gone")
+
+
+def test_a_bed_says_its_score_its_pause_and_what_staff_entered(console, hub, rig):
+    score = LiveScore(partial=5, complete=False, points={"pulse": 3, "oxygen": 2}, missing=("acvpu",))
+    pause = LivePause(until=rig.now_ms() + 60_000, by="nurse-1", reason="suction")
+    entry = LiveEntry(value=1.0, time=rig.now_ms())
+    hub.put(rig.bed("1", scores={"news2": score}, pause=pause, entries={"oxygen": entry}, patient="p-17"))
+    rig.until(lambda: bed_of(console, "1")["pause"], what="the pause is shown")
+    bed = bed_of(console, "1")
+    assert (bed["scores"]["news2"]["total"], bed["scores"]["news2"]["partial"]) == (None, 5)
+    assert (bed["pause"]["by"], bed["pause"]["reason"]) == ("nurse-1", "suction")
+    assert (bed["entries"]["oxygen"]["value"], bed["entries"]["oxygen"]["until"]) == (1.0, None)
+    assert bed["patient"] == "p-17"
 
 
 def test_an_alarm_that_ended_is_gone_at_once(console, hub, rig):
