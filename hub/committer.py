@@ -6,7 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 
+from chassis.histogram import Histogram
 from chassis.tasks import backoff
 from hub.journal import Batch, Journal
 from vitals.errors import StorageError
@@ -31,6 +33,7 @@ class Committer:
         self._on_commit = on_commit
         self._keep_after = keep_after
         self._wake = asyncio.Event()
+        self.took = Histogram()  # seconds of each commit that succeeded
         self.refused = False  # the disk takes nothing now
         self.aboard = 0  # records of the commit under way
         self._unconfirmed: list[int] = []
@@ -77,6 +80,7 @@ class Committer:
         loop = asyncio.get_running_loop()
         waits = backoff(0.2, 5.0)
         while True:
+            began = perf_counter()
             try:
                 ids = await loop.run_in_executor(self._thread, self._journal.commit, batch, self._keep_after())
             except StorageError as error:
@@ -85,6 +89,7 @@ class Committer:
                 self.refused = True
                 await asyncio.sleep(next(waits))
                 continue
+            self.took.observe(perf_counter() - began)
             if self.refused:
                 self.refused = False
                 log.warning("the journal commits again")

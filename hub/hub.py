@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 
 from chassis.clock import Clock, DisciplinedClock, SystemClock
 from chassis.listener import Listener
@@ -36,6 +37,7 @@ from hub.pagers.watch import PagerWatch
 from hub.registry import Registry
 from hub.rulebook import Rulebook
 from hub.settings import HubSettings
+from hub.tally import Tally
 from hub.telling import Telling
 from hub.tickets.desk import ticket_acts
 from hub.tickets.workshop import Workshop
@@ -69,6 +71,7 @@ class Hub:
         self._version = version
         self._clock = DisciplinedClock(clock or SystemClock())
         now = self._started = self._clock.now()
+        self.tally = Tally()
         self.registry = Registry(settings)
         self.journal = Journal(
             folder / settings.journal.path, waves_sooner_ms=max(0, settings.journal.keep - settings.journal.keep_waves)
@@ -142,6 +145,10 @@ class Hub:
         self.lookback = Lookback(
             folder / settings.journal.path, self.gaps, self._judge_again, self._clock, self._found, self._keep
         )
+
+    def now(self) -> int:
+        """UTC ms by the hub's clock, which never steps."""
+        return self._clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`; then commit what waits and say goodbye."""
@@ -226,6 +233,7 @@ class Hub:
         epoch, events = self.intake.records(gateway, topic, payload, late=channel == "backfill", now=now)
         if events:
             self._announce(events)
+            self.tally.announce.observe(perf_counter() - began)
         if epoch:
             self.receipts.owe(gateway, epoch)
         self.committer.wake()
@@ -238,6 +246,7 @@ class Hub:
             self.receipts.owe(gateway, epoch)
         self.committer.wake()
 
+        began = perf_counter()
     def _bedside(self, gateway: str, payload: bytes, retained: bool, now: int) -> None:
         if retained:  # what stood once at the bed; the gateway says it again when it connects
             return
@@ -288,6 +297,7 @@ class Hub:
         for event in events:
             self.drills.saw(event)
         self.intake.pending.events += self.telling.announce(events)
+        self.tally.announced(events)
         self.committer.wake()
 
     def _take(self) -> Batch:
@@ -299,6 +309,7 @@ class Hub:
 
     def _committed(self, batch: Batch, ids: list[int]) -> None:
         self.intake.counters["committed"] += batch.size
+        self.tally.committed(batch, self._clock.now())
         self.telling.committed(ids)
         for gateway, epoch in batch.settled:
             self.receipts.owe(gateway, epoch)
@@ -348,7 +359,9 @@ class Hub:
             elif self.workshop.waiting:
                 self.committer.wake()
             self.bundles.publish_if_changed(now, self._retain)
+            asleep = perf_counter()
             await asyncio.sleep(ADVANCE_S)
+            self.tally.loop_lag.observe(perf_counter() - asleep - ADVANCE_S)
 
     def _retain(self, topic: str, payload: bytes) -> None:
         self.session.publish(topic, payload, retain=True)
@@ -373,6 +386,7 @@ class Hub:
             await asyncio.sleep(COALESCE_S)
             if self.session.connected:
                 self.receipts.flush(self._clock.now())
+                self.tally.receipted()
             await self._confirm()
 
     async def _confirm(self) -> None:

@@ -86,6 +86,11 @@ class LivePicture:
         """Take in what a gateway, or its last will, says of itself."""
         self._gateways[status.gateway] = status
 
+    @property
+    def gateways(self) -> Mapping[str, GatewayStatus]:
+        """What each gateway has last said of itself."""
+        return self._gateways
+
     def snapshot(self, ward: str, now: int, judged: Callable[[BedKey], Judged]) -> WardSnapshot:
         """The ward as it is at `now`."""
         self._number[ward] += 1

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 
+from chassis.metrics_settings import MetricsSettings
 from chassis.mqtt import BrokerSettings
 from vitals.durations import Duration
 from vitals.identity import NAME_PATTERN, BedId, BedKey, ClientId, DeviceId, GatewayId, WardId
@@ -145,6 +146,7 @@ class HubSettings(_Section, frozen=True, kw_only=True):
     wards: Annotated[list[WardSettings], msgspec.Meta(min_length=1)]
     gateways: list[GatewaySettings] = []
     drill: DrillSettings = msgspec.field(default_factory=DrillSettings)
+    metrics: MetricsSettings | None = None
     credit: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2_000
     log_level: Annotated[str, msgspec.Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
 

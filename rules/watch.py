@@ -102,6 +102,10 @@ class Watch:
         else:
             known.found.pop(rule, None)
 
+    def ages(self, now: int) -> dict[str, int]:
+        """Milliseconds since each gateway was heard, or since the watch began."""
+        return {name: now - gateway.heard for name, gateway in self._gateways.items()}
+
     def broker(self, connected: bool, now: int) -> None:
         """Whether the hub has its broker."""
         if connected and not self._connected:

@@ -24,6 +24,11 @@ class Announcer:
         self._hub = hub
         self._unconfirmed: dict[int, tuple[int, bytes, str]] = {}  # event id → (generation said in, body, topic)
 
+    @property
+    def unheard(self) -> int:
+        """Events in the outbox that the broker has not acknowledged."""
+        return len(self._unconfirmed)
+
     def announce(self, event: AlarmEvent) -> None:
         """Say one transition: the state of its alarm, then the event."""
         body = b"" if event.change in _ENDED else encode(event.alarm)

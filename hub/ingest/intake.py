@@ -23,6 +23,7 @@ from vitals.errors import WireError
 from vitals.identity import BedKey
 from vitals.ranges import Ranges
 from vitals.readings import GAP_DEVICE, Record
+MAX_REASONS = 32  # that are told apart: a reason may name what a stranger sent
 
 QUARANTINE_PER_COMMIT = 100  # a flood of rubbish is counted in full and kept in part
 
@@ -52,6 +53,7 @@ class Intake:
         self._newest: dict[str, tuple[int, int]] = {}  # source → (epoch, seq): order is never wall time
         self.pending = Batch()
         self.counters: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()  # of refusals, without what they quote
 
     def records(
         self, gateway: str, topic: str, payload: bytes, *, late: bool, now: int
@@ -128,6 +130,8 @@ class Intake:
     def refuse(self, topic: str, gateway: str, reason: str, payload: bytes, now: int, records: int = 0) -> None:
         """Put a payload nobody can use into quarantine."""
         self.counters["refused"] += 1
+        short = reason.partition(":")[0].partition("=")[0]
+        self.reasons[short if short in self.reasons or len(self.reasons) < MAX_REASONS else "other"] += 1
         if len(self.pending.quarantine) < QUARANTINE_PER_COMMIT:
             self.pending.quarantine.append(
                 quarantine_row(

@@ -21,6 +21,7 @@ class Receipts:
         self._journal = journal
         self._publish = publish
         self._credit = credit
+        self.sent = 0
         self._owed: dict[tuple[str, int], list[tuple[int, str]]] = {}
 
     def owe(self, gateway: str, epoch: int) -> None:
@@ -43,7 +44,7 @@ class Receipts:
                 credit=self._credit,
                 time=now,
             )
-            self._publish(topics.receipt(gateway), encode(receipt))
+            self.sent += self._publish(topics.receipt(gateway), encode(receipt))
 
 
 def _newest_and_watermark(settled: Ranges) -> list[tuple[int, int]]:
