@@ -19,8 +19,10 @@ from hub.alarms.acts import alarm_acts
 from hub.alarms.announcer import Announcer
 from hub.alarms.desk import REMEMBERED, Desk
 from hub.bedside import take_report
+from hub.bookkeeping import Bookkeeping
 from hub.books import Books
 from hub.bundles import Bundles
+from hub.clock_offsets import ClockOffsets
 from hub.committer import Committer
 from hub.deeds import past_answers
 from hub.drills import Drills
@@ -59,6 +61,8 @@ from vitals.sessions import Heartbeat, HubStatus
 HEARTBEAT_S = 5.0
 ADVANCE_S = 0.25
 SNAPSHOT_S = 1.0
+MISMATCH = "bookkeeping-mismatch"
+WAITING_ROWS = 20_000  # readings kept in memory while the disk takes nothing; the gateways keep them anyway
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +78,9 @@ class Hub:
         self.tally = Tally()
         self.registry = Registry(settings)
         self.journal = Journal(
-            folder / settings.journal.path, waves_sooner_ms=max(0, settings.journal.keep - settings.journal.keep_waves)
+            folder / settings.journal.path,
+            settings.journal.max_bytes,
+            waves_sooner_ms=max(0, settings.journal.keep - settings.journal.keep_waves),
         )
         self.admissions = Admissions(self.journal)
         rulebook = Rulebook(settings, folder)
@@ -91,7 +97,8 @@ class Hub:
         self.books = Books(self.limits, self.engine, self.bundles, now)
         self.engine.restore([SavedAlarm(*row) for row in self.journal.alarm_states()], now)
         self.round = WardRound(self.engine, self.journal, self.registry, self.admissions, self.books, now)
-        self.picture = LivePicture(self.registry, settings.hub)
+        self.clocks = ClockOffsets()
+        self.picture = LivePicture(self.registry, settings.hub, self.clocks.offset)
         self._beds_of = self.registry.beds_of_gateways()
         self.watch = Watch(settings.hub, self._beds_of, now)
         self.paging = PagerWatch(settings.hub, expected=settings.pagers.file is not None, now=now)
@@ -128,7 +135,15 @@ class Hub:
             on_connect=partial(self._say_status, online=True),
         )
         self.receipts = Receipts(self.journal, self.session.publish, settings.credit)
-        self.words = Words(self.registry, self.receipts, self.picture, self.watch, self.workshop)
+        self.bookkeeping = Bookkeeping(
+            self.journal,
+            self.intake.declare,
+            lambda gateway, message: self.watch.found(gateway, MISMATCH, message),
+            self.journal.read("SELECT gateway, epoch, accepted FROM balance"),
+        )
+        self.words = Words(
+            self.registry, self.receipts, self.picture, self.watch, self.workshop, self.bookkeeping, self.clocks
+        )
         acts = alarm_acts(self.engine, self.registry.bed_titles) | self.round.acts() | self.books.acts()
         acts |= self.drills.acts() | ticket_acts(self.workshop)
         self.desk = Desk(acts, past_answers(self.journal, REMEMBERED))
@@ -230,6 +245,9 @@ class Hub:
             return
         self.watch.heard(gateway, now)
         self.workshop.spoke(gateway, now)
+        if self.committer.refused and self.intake.pending.size >= WAITING_ROWS:
+            self.intake.shed()
+        began = perf_counter()
         epoch, events = self.intake.records(gateway, topic, payload, late=channel == "backfill", now=now)
         if events:
             self._announce(events)
@@ -242,11 +260,12 @@ class Hub:
         if retained:
             self._refuse(topic, gateway, "retained messages never create a reading", payload, now)
             return
+        if self.committer.refused and self.intake.pending.size >= WAITING_ROWS:
+            self.intake.shed()
         for epoch in self.waves.take(gateway, topic, payload, now):
             self.receipts.owe(gateway, epoch)
         self.committer.wake()
 
-        began = perf_counter()
     def _bedside(self, gateway: str, payload: bytes, retained: bool, now: int) -> None:
         if retained:  # what stood once at the bed; the gateway says it again when it connects
             return
@@ -326,6 +345,11 @@ class Hub:
         self.announcer.repeat(self.engine.alarms())
         self.bundles.repeat(self._retain)
 
+    @property
+    def pending(self) -> int:
+        """Records that wait for a commit: received = committed + duplicate + rejected + shed + pending."""
+        return self.intake.pending.size + self.committer.aboard
+
     def _say_status(self, *, online: bool) -> None:
         status = HubStatus(
             hub=self._settings.hub,
@@ -333,7 +357,9 @@ class Hub:
             time=self._clock.now(),
             version=self._version,
             started=self._started,
-            counters=dict(self.intake.counters),
+            counters=dict(self.intake.counters) | {"pending": self.pending},
+            clocks_off_ms=self.clocks.wrong(),
+            books_differ=self.bookkeeping.differing(),
         )
         self.session.publish(topics.hub_status(self._settings.hub), encode(status), retain=True)
 
@@ -352,8 +378,8 @@ class Hub:
             events += due.events
             events += self.engine.advance(now)
             self.workshop.advance(now, connected=connected)
-            if due.writes:
-                self._keep(*due.writes)
+            if writes := [*due.writes, *self.bookkeeping.advance(now)]:
+                self._keep(*writes)
             if events:
                 self._announce(events)
             elif self.workshop.waiting:

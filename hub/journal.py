@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from chassis.database import open_database
-from hub.journal_gaps import GapRow, Key, read_ranges, refill, save_gaps, save_ranges
+from hub.journal_gaps import GapRow, Key, read_ranges, refill, save_gaps, save_settled
 from hub.journal_schema import SCHEMA
 from hub.journal_waves import WaveRow, save_waves
-from hub.retention import Retention, make_shrinkable
+from hub.retention import Retention, make_shrinkable, note_expired
 from vitals.errors import StorageError
 from vitals.ranges import Ranges
 
@@ -91,7 +92,18 @@ class Write(NamedTuple):
 class Batch:
     """What waits for the next commit."""
 
-    __slots__ = ("events", "gaps", "quarantine", "records", "refilled", "refusals", "settled", "states", "waves", "writes")
+    __slots__ = (
+        "events",
+        "gaps",
+        "quarantine",
+        "records",
+        "refilled",
+        "refusals",
+        "settled",
+        "states",
+        "waves",
+        "writes",
+    )
 
     def __init__(self) -> None:
         self.records: list[RecordRow] = []
@@ -148,6 +160,8 @@ class Journal:
             self._number = self._commits()
             self._settled = read_ranges(self._db, "committed")
             self._missing = read_ranges(self._db, "missing")
+            counted = "SELECT gateway, epoch, count(*) FROM rejected GROUP BY gateway, epoch"
+            self._rejected = Counter({(gateway, epoch): n for gateway, epoch, n in self._db.execute(counted)})
             self._retention = Retention(self._db, self._max_bytes, self._waves_sooner_ms)
         except sqlite3.Error as error:
             self._db.close()
@@ -170,7 +184,9 @@ class Journal:
         self._db.execute("BEGIN IMMEDIATE")
         for (gateway, epoch), settled in read_ranges(self._db, "committed").items():
             gone = settled.minus(accounted(self._db, gateway, epoch))
-            save_ranges(self._db, "expired", {}, {(gateway, epoch): gone})
+            if gone.count():
+                last = max(high for _, high in gone)
+                note_expired(self._db, [(gateway, epoch, gone.count(), last)])
         self._db.execute("INSERT INTO meta VALUES ('commits', '0')")
         self._db.execute("COMMIT")
 
@@ -181,6 +197,10 @@ class Journal:
     def missing(self, gateway: str, epoch: int) -> Ranges:
         """Of those, the seqs a gap declares missing and that have not come. Not for the caller to change."""
         return self._missing.get((gateway, epoch), _NOTHING)
+
+    def rejected(self, gateway: str, epoch: int) -> int:
+        """How many of them were refused."""
+        return self._rejected[gateway, epoch]
 
     def epochs(self, gateway: str) -> list[int]:
         """The epochs of a gateway the journal knows, oldest first."""
@@ -238,10 +258,10 @@ class Journal:
             db.executemany("INSERT INTO rejected VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", batch.refusals)
             for write in batch.writes:
                 db.execute(*write)
-            merged = save_ranges(db, "committed", self._settled, batch.settled)
+            merged = save_settled(db, self._settled, batch.settled)
             save_gaps(db, batch.gaps)
             refill(db, batch.refilled)
-            expired = self._retention.prune(keep_after, batch.size, quarantined=bool(batch.quarantine))
+            self._retention.prune(keep_after, batch.size, quarantined=bool(batch.quarantine))
             db.execute("UPDATE meta SET value = ? WHERE key = 'commits'", (str(self._number + 1),))
             db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -252,7 +272,7 @@ class Journal:
             raise StorageError(f"cannot commit to the journal {self._path}: {error}") from error
         self._number += 1
         self._settled.update(merged)
-        self._retention.pruned(expired)
+        self._rejected.update((refusal.gateway, refusal.epoch) for refusal in batch.refusals)
         self._note_missing(batch)
         return event_ids
 

@@ -62,7 +62,7 @@ def refill(db: sqlite3.Connection, came: Mapping[Key, Ranges]) -> None:
                 )
 
 
-def read_ranges(db: sqlite3.Connection, table: Literal["committed", "expired", "missing"]) -> dict[Key, Ranges]:
+def read_ranges(db: sqlite3.Connection, table: Literal["committed", "missing"]) -> dict[Key, Ranges]:
     """All seqs of a table of ranges."""
     found: dict[Key, Ranges] = {}
     for gateway, epoch, low, high in db.execute(f"SELECT gateway, epoch, low, high FROM {table}"):
@@ -70,13 +70,8 @@ def read_ranges(db: sqlite3.Connection, table: Literal["committed", "expired", "
     return found
 
 
-def save_ranges(
-    db: sqlite3.Connection,
-    table: Literal["committed", "expired"],
-    old: Mapping[Key, Ranges],
-    new: Mapping[Key, Ranges],
-) -> dict[Key, Ranges]:
-    """Add `new` to a table of ranges that holds `old`; what its keys hold then. Inside a transaction."""
+def save_settled(db: sqlite3.Connection, old: Mapping[Key, Ranges], new: Mapping[Key, Ranges]) -> dict[Key, Ranges]:
+    """Add `new` to the committed ranges, which are `old`; what its keys hold then. Inside a transaction."""
     merged: dict[Key, Ranges] = {}
     gone: list[tuple[str, int, int]] = []
     come: list[tuple[str, int, int, int]] = []
@@ -86,6 +81,6 @@ def save_ranges(
         was, now = dict(before or ()), dict(whole)
         gone += [(gateway, epoch, low) for low in was if low not in now]
         come += [(gateway, epoch, low, high) for low, high in now.items() if was.get(low) != high]
-    db.executemany(f"DELETE FROM {table} WHERE gateway = ? AND epoch = ? AND low = ?", gone)
-    db.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", come)
+    db.executemany("DELETE FROM committed WHERE gateway = ? AND epoch = ? AND low = ?", gone)
+    db.executemany("INSERT OR REPLACE INTO committed VALUES (?, ?, ?, ?)", come)
     return merged

@@ -38,9 +38,11 @@ CREATE TABLE IF NOT EXISTS rejected (
     gateway TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (gateway, epoch, seq)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS expired (    -- seqs whose records left the journal because they were old
-    gateway TEXT NOT NULL, epoch INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,
-    PRIMARY KEY (gateway, epoch, low)
+CREATE TABLE IF NOT EXISTS record_expired (  -- how many records have left the journal because they were old
+    gateway TEXT NOT NULL, epoch INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    last INTEGER NOT NULL,            -- the highest seq among them
+    PRIMARY KEY (gateway, epoch)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS gap (        -- every declaration that records will never come; never pruned
     id INTEGER PRIMARY KEY,

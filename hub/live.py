@@ -56,8 +56,12 @@ class _Source:
 class LivePicture:
     """Kept by the hub alone; `now` is UTC ms on a clock that never steps."""
 
-    def __init__(self, registry: Registry, hub: str) -> None:
+    def __init__(
+        self, registry: Registry, hub: str, clock_offset: Callable[[str], int | None] = lambda _: None
+    ) -> None:
+        """`clock_offset` says how far the clock of a gateway is ahead of the hub's, if anybody knows."""
         self._registry = registry
+        self._clock_offset = clock_offset
         self._hub = hub
         self._number = dict.fromkeys(registry.wards, 0)
         self._values: dict[BedKey, dict[str, tuple[float | None, str, int, int]]] = {}
@@ -140,6 +144,7 @@ class LivePicture:
             device=device,
             gateway=gateway,
             gateway_online=status.online if status else None,
+            clock_offset_ms=self._clock_offset(gateway),
             link=link.link if link else "",
             detail=link.detail if link else "",
             states=heard.states,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections import Counter
 
-from hub.journal_gaps import Key, read_ranges, save_ranges
+from hub.journal_gaps import Key
 from hub.journal_waves import prune_waves
-from vitals.ranges import Ranges
 
 PRUNE_ROWS = 200  # old records that go with each commit, and twice as many as come
 QUARANTINE_ROWS = 10_000  # older refusals go; the counters keep counting
@@ -35,14 +35,13 @@ class Retention:
         self._waves_sooner_ms = waves_sooner_ms
         self._max_pages = max_bytes // _pragma(db, "page_size") if max_bytes else None
         self._shrinks = _pragma(db, "auto_vacuum") == 2
-        self._expired = read_ranges(db, "expired")
         self._said = False
 
-    def prune(self, keep_after: int, came: int, *, quarantined: bool) -> dict[Key, Ranges]:
+    def prune(self, keep_after: int, came: int, *, quarantined: bool) -> None:
         """Let records go that were received before `keep_after`, and the oldest past the cap.
 
-        `came` is how many records this transaction has brought. Inside a transaction; what `pruned` is to be told
-        once it is durable.
+        `came` is how many records this transaction has brought. Inside a transaction. What went is counted, so that
+        every seq can be accounted for.
         """
         limit = max(PRUNE_ROWS, 2 * came)
         over = self._over()
@@ -52,22 +51,18 @@ class Retention:
         if over and gone and not self._said and gone[-1][3] >= keep_after:
             self._said = True
             log.warning("the journal has reached journal.max_gb: records leave it before journal.keep is over")
-        expired: dict[Key, Ranges] = {}
+        counts: Counter[Key] = Counter()
+        last: dict[Key, int] = {}
         for gateway, epoch, seq, _ in gone:
-            ranges = expired.get((gateway, epoch))
-            if ranges is None:
-                ranges = expired[gateway, epoch] = Ranges()
-            ranges.add(seq)
+            key = (gateway, epoch)
+            counts[key] += 1
+            last[key] = max(seq, last.get(key, 0))
+        note_expired(self._db, [(*key, count, last[key]) for key, count in counts.items()])
         if quarantined:
             self._db.execute(
                 "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (QUARANTINE_ROWS,)
             )
         self._shrink()
-        return save_ranges(self._db, "expired", self._expired, expired)
-
-    def pruned(self, merged: dict[Key, Ranges]) -> None:
-        """The transaction of `prune` is durable."""
-        self._expired.update(merged)
 
     def _over(self) -> bool:
         if self._max_pages is None:
@@ -81,6 +76,15 @@ class Retention:
         if free > LEAST_SLACK_PAGES and free * SLACK > _pragma(self._db, "page_count"):
             for _ in range(VACUUM_PAGES):  # sqlite3 steps this statement once, and each step frees one page
                 self._db.execute("PRAGMA incremental_vacuum(1)")
+
+
+def note_expired(db: sqlite3.Connection, rows: list[tuple[str, int, int, int]]) -> None:
+    """Count (gateway, epoch, records, highest seq) that have left the journal. Inside a transaction."""
+    db.executemany(
+        "INSERT INTO record_expired VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+        " SET count = count + excluded.count, last = max(last, excluded.last)",
+        rows,
+    )
 
 
 def make_shrinkable(db: sqlite3.Connection) -> None:

@@ -25,18 +25,27 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class JournalSettings(_Section, frozen=True, kw_only=True):
-    """Where the journal is, how long records wait for company before a commit, and how long they are kept."""
+    """Where the journal is, how long records wait for company before a commit, and how long they are kept.
+
+    `max_gb` caps what it may take: past it the oldest records go, however young. None: `keep` alone decides.
+    """
 
     path: Path = msgspec.field(default_factory=lambda: Path("journal.db"))
     commit_interval: Duration = msgspec.field(default_factory=lambda: Duration(20))
     keep: Duration = msgspec.field(default_factory=lambda: Duration.parse("72h"))
     keep_waves: Duration = msgspec.field(default_factory=lambda: Duration.parse("4h"))
+    max_gb: Annotated[float, msgspec.Meta(ge=0.1)] | None = None
 
     def __post_init__(self) -> None:
         if self.keep < 3_600_000:
             raise ValueError("keep must be at least 1h")
         if not 1 <= self.commit_interval <= 50:
             raise ValueError("commit_interval must be between 1ms and 50ms")
+
+    @property
+    def max_bytes(self) -> int | None:
+        """The cap in bytes."""
+        return None if self.max_gb is None else round(self.max_gb * 2**30)
 
 
 class InfluxSettings(_Section, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ class LiveDevice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     device: str
     gateway: str
     gateway_online: bool | None = None  # None: the hub has not heard of this gateway yet
+    clock_offset_ms: int | None = None  # of the gateway's clock, ahead of the hub's; None: nobody knows
     link: str = ""
     detail: str = ""
     states: tuple[str, ...] = ()

@@ -113,6 +113,8 @@ class HubStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: str = ""
     started: Milliseconds = 0
     counters: dict[str, int] = {}  # since the hub started: received, committed, duplicate, rejected, …
+    clocks_off_ms: dict[str, int] = {}  # by gateway, of those whose clock is off by more than 2 s
+    books_differ: dict[str, int] = {}  # by gateway: records nobody can account for now
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
