@@ -78,6 +78,7 @@ class Engine:
         from_ = at.sources.get(source)
         if from_ is None:
             from_ = at.sources[source] = Source(source)
+            self._places.came(at, source)
         elif record.time < from_.newest and from_.overtaken(record, now):
             return []
         back = now - from_.heard > HEARD_MS or from_.hidden

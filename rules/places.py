@@ -17,6 +17,10 @@ class Places:
         self.beds = {bed.key: bed for bed in beds}
         self._no_rules = no_rules
         self._equipment: dict[str, BedKey] = {}  # the place of each subject
+        self._of_gateway: dict[str, dict[BedKey, BedState]] = {}  # where its devices stand
+        for bed in self.beds.values():
+            for source in bed.sources:
+                self.came(bed, source)
         self._down: set[str] = set()
         self._broker_lost = False
 
@@ -26,6 +30,10 @@ class Places:
         if at is None:
             raise Refused(f"there is no bed {key} here")
         return at
+
+    def came(self, at: BedState, source: str) -> None:
+        """A source stands at this bed."""
+        self._of_gateway.setdefault(source.partition("/")[0], {})[at.key] = at
 
     def settle(self, key: BedKey, now: int) -> tuple[BedState, BedState | None]:
         """The place of this key, and the former one of equipment that has moved to another ward."""
@@ -46,17 +54,17 @@ class Places:
             self._down.add(gateway)
         else:
             self._down.discard(gateway)
-        return list(self._hide(now))
+        return list(self._hide(self._of_gateway.get(gateway, {}).values(), now))
 
     def broker_lost(self, lost: bool, now: int) -> list[BedState]:
         """Nothing at all can be heard, or again something; the beds concerned."""
         if lost == self._broker_lost:
             return []
         self._broker_lost = lost
-        return list(self._hide(now))
+        return list(self._hide(self.beds.values(), now))
 
-    def _hide(self, now: int) -> Iterator[BedState]:
-        for at in self.beds.values():
+    def _hide(self, beds: Iterable[BedState], now: int) -> Iterator[BedState]:
+        for at in beds:
             changed = False
             for source in at.sources.values():
                 hidden = self._broker_lost or source.name.partition("/")[0] in self._down
