@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.25
 PICTURE_MS = 5_000  # how often the picture is renewed while the hub is silent
 RENEW_MS = 600_000  # the state of a long silence is dated anew, so that it is not taken for an old one
+SAME_MS = 100  # two clocks are never read in the same moment
+STEP_MS = 600_000  # longer than any delay of a rule: a clock that differs by more was set
 HANDOVER_MS = 30_000  # heard for so long again, the hub has had the report, whichever connection it came by
 MEMORY = 20_000  # records not judged yet; then the oldest go
 
@@ -363,21 +365,27 @@ class Bedside:
     def _marked(self, alarm: Alarm) -> Alarm:
         return msgspec.structs.replace(alarm, bedside=True) if self._account.is_own(alarm) else alarm
 
-    def _dated(self, alarm: Alarm) -> Alarm:
-        """With times by the wall clock: it may have been set since the engine's own clock began to count."""
+    def _shift(self) -> int:
+        """How far the wall clock is ahead of the engine's own: it may have been set since that began to count."""
         shift = self._clock.wall_ms() - self._steps.now()
-        moved = alarm.raised + shift
-        near = abs(alarm.onset - alarm.raised) <= abs(alarm.onset - moved)  # it was not told by a good clock
+        return shift if abs(shift) > SAME_MS else 0
+
+    def _dated(self, alarm: Alarm) -> Alarm:
+        """With times by the wall clock."""
+        shift = self._shift()
+        if not shift:
+            return alarm
+        # The onset is the time of a record, by the wall clock, unless nobody knew the time when it was made.
+        was_unknown = abs(shift) > STEP_MS and abs(alarm.onset - alarm.raised) < STEP_MS
         return msgspec.structs.replace(
             alarm,
-            onset=max(0, alarm.onset + shift if near else alarm.onset),
-            raised=max(0, moved),
+            onset=max(0, alarm.onset + shift if was_unknown else alarm.onset),
+            raised=max(0, alarm.raised + shift),
             changed=max(0, alarm.changed + shift),
         )
 
     def _dated_event(self, event: AlarmEvent) -> AlarmEvent:
-        shift = self._clock.wall_ms() - self._steps.now()
-        return msgspec.structs.replace(event, time=max(0, event.time + shift), alarm=self._dated(event.alarm))
+        return msgspec.structs.replace(event, time=max(0, event.time + self._shift()), alarm=self._dated(event.alarm))
 
     def _drawn(self) -> BedsidePicture:
         report = self._report()
