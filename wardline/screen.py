@@ -59,7 +59,7 @@ class Screen:
         clock = time.strftime("%H:%M:%S", time.localtime(event.time / 1_000))
         by = f" by {event.by}" if event.by else ""
         self.say(
-            f"{clock}  {PRIORITY_MARK[alarm.priority]:<3}  {event.change + by:<12}  {alarm.ward}/{alarm.bed}  "
+            f"{clock}  {PRIORITY_MARK[alarm.priority]:<3}  {event.change + by:<12}  {_place(alarm)}  "
             f"{alarm.message}{_numbers(alarm)}  [{alarm.id}]"
         )
 
@@ -84,6 +84,11 @@ def own_command() -> str:
         return f"{os.path.relpath(sys.executable)} -m wardline"
     found = shutil.which("wardline")
     return "wardline" if found and os.path.samefile(found, program) else os.path.relpath(program)
+
+
+def _place(alarm: Alarm) -> str:
+    """The bed, or the equipment that stands at none."""
+    return alarm.subject.replace("/", " ") if alarm.subject else f"{alarm.ward}/{alarm.bed}"
 
 
 def _numbers(alarm: Alarm) -> str:
