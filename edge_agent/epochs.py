@@ -10,9 +10,7 @@ from pathlib import Path
 from chassis.database import sync_folder
 from edge_agent.stamp import CLOCK_FLOOR_MS
 from vitals.errors import StorageError
-
-# From here on an epoch is a volatile one: its records are in memory only. As a time this is the year 2072.
-VOLATILE_FROM = 3 << 30
+from vitals.readings import VOLATILE_FROM
 
 
 def next_epoch(path: Path, known: int) -> int:

@@ -18,11 +18,11 @@ from chassis.database import open_database
 from edge_agent import spool_books, spool_pruning
 from edge_agent.epochs import next_epoch, write_epoch
 from edge_agent.seqset import Range, SeqSet
-from edge_agent.spool_ballast import Ballast
+from edge_agent.spool_ballast import Ballast, free_bytes
 from edge_agent.spool_pruning import GAP
 from edge_agent.spool_schema import FORMAT, INSERT, accepted, upgrade
 from edge_agent.stamp import Draft
-from vitals.codec import MAX_PAYLOAD_BYTES, decode, encode
+from vitals.codec import MAX_PAYLOAD_BYTES, decode
 from vitals.errors import StorageError
 from vitals.readings import Record
 
@@ -53,6 +53,7 @@ class Appended:
     refused: int = 0
     pruned: tuple[Range, ...] = ()
     gaps: tuple[Range, ...] = ()
+    waves: tuple[Range, ...] = ()  # of the new seqs, those of waves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,8 @@ class Spool:
         ).fetchone()
         self._page = int(database.execute("PRAGMA page_size").fetchone()[0])
         self._full_cap = self._cap = max(16, max_bytes // self._page)
+        if not self._ballast.aboard:  # next to no room: live within what there is from the start
+            self._cap = min(self._cap, max(16, self._used_pages() + free_bytes(path.parent) // 4 // self._page))
         self._look_again_at = 0.0
         self._broken = False  # the database is closed since an error, and could not be opened again
         self._trim_at = 0.0
@@ -116,12 +119,12 @@ class Spool:
         if self._broken:
             self._reopen()
         try:
-            first, last, refused = self._insert(drafts)
+            first, last, refused, waves = self._insert(drafts)
         except StorageError as exc:
             if not _is_full(exc):
                 raise
             self._make_room(drafts)
-            first, last, refused = self._insert(drafts)
+            first, last, refused, waves = self._insert(drafts)
         if drafts:
             self._keep_size(drafts[-1])
         self._measure()
@@ -133,10 +136,11 @@ class Spool:
             refused=refused,
             pruned=tuple(seqs for one in sacrifices for seqs in one.seqs),
             gaps=tuple(one.gaps for one in sacrifices),
+            waves=tuple(waves),
         )
 
     def read(self, ranges: Iterable[Range], max_bytes: int = MAX_RECORD_BYTES) -> list[tuple[int, bytes]]:
-        """(seq, record as JSON) of the rows in `ranges`, in order: as many as fit into `max_bytes`, at least one."""
+        """(seq, record as JSON or wave frame) of the rows in `ranges`, in order: as many as fit, at least one."""
         rows: list[tuple[int, bytes]] = []
         total = 0
         try:
@@ -219,6 +223,14 @@ class Spool:
         with self._reading() as database:
             return list(spool_books.waiting(database, accepted(database)))
 
+    def waves(self) -> list[Range]:
+        """Seqs of the waves that are here."""
+        seqs = SeqSet()
+        with self._reading() as database:
+            for (seq,) in database.execute("SELECT seq FROM record WHERE kind = 'wave' ORDER BY seq"):
+                seqs.add(seq)
+        return list(seqs)
+
     def newest_times(self) -> dict[str, int]:
         """The latest time of each device among the rows held."""
         with self._reading() as database:
@@ -260,16 +272,19 @@ class Spool:
         with contextlib.suppress(sqlite3.Error):
             self._database.close()
 
-    def _insert(self, drafts: Sequence[Draft]) -> tuple[int, int, int]:
-        """(first, last, refused) of a durable insert."""
+    def _insert(self, drafts: Sequence[Draft]) -> tuple[int, int, int, SeqSet]:
+        """(first, last, refused, waves) of a durable insert."""
         before = self.accepted()
+        waves = SeqSet()
         rows: list[tuple[object, ...]] = []
         for draft in drafts:
             seq = before + len(rows) + 1
-            body = encode(draft.record(seq))
+            body = draft.body(seq)
             if len(body) > MAX_RECORD_BYTES:
                 log.error("refused a record of %s of %d bytes: at most 64 kB fit a message", draft.device, len(body))
                 continue
+            if draft.wave:
+                waves.add(seq)
             rows.append((seq, draft.kind, draft.device, draft.time, draft.steady, draft.boot, body))
         last = before + len(rows)
         try:
@@ -284,7 +299,7 @@ class Spool:
         self.rows += len(rows)
         if not self.lowest and rows:
             self.lowest = before + 1
-        return before + 1, last, len(drafts) - len(rows)
+        return before + 1, last, len(drafts) - len(rows), waves
 
     def _keep_size(self, like: Draft) -> None:
         """Prune when the file's used part passes the cap."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 
-from edge_agent.epochs import VOLATILE_FROM
 from edge_agent.lanes import Lanes
 from edge_agent.seqset import Range, SeqSet
 from edge_agent.stamp import Draft
 from vitals.codec import encode
-from vitals.readings import GAP_DEVICE, MAX_GAP_RANGES, Gap
+from vitals.readings import GAP_DEVICE, MAX_GAP_RANGES, VOLATILE_FROM, Gap
 from vitals.sessions import Ledger
 
 MEMORY = 20_000  # records; then the oldest go, counted and declared when the disk is back

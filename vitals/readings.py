@@ -14,6 +14,8 @@ ClockQuality = Literal["synced", "holdover", "unsynced"]
 
 Seq = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 Epoch = Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)]
+# From here on an epoch is volatile: its records were never on the gateway's disk. As a time this is the year 2072.
+VOLATILE_FROM = 3 << 30
 # 1970-01-01 to 9999-12-31: a gateway without a clock chip may well think it is 1970.
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
 

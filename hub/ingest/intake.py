@@ -22,9 +22,10 @@ from vitals.drills import DRILL
 from vitals.errors import WireError
 from vitals.identity import BedKey
 from vitals.ranges import Ranges
-from vitals.readings import GAP_DEVICE, Record
-MAX_REASONS = 32  # that are told apart: a reason may name what a stranger sent
+from vitals.readings import GAP_DEVICE, VOLATILE_FROM, Record
 
+LIVE_AGE_MS = 10_000  # what a gateway sends as new is not older
+MAX_REASONS = 32  # that are told apart: a reason may name what a stranger sent
 QUARANTINE_PER_COMMIT = 100  # a flood of rubbish is counted in full and kept in part
 
 _encode = msgspec.json.Encoder().encode
@@ -50,7 +51,7 @@ class Intake:
         self._gaps = gaps
         self._taken: dict[Key, Ranges] = {}
         self._missing: dict[Key, Ranges] = {}  # of what is taken: declared missing, and welcome if it comes
-        self._newest: dict[str, tuple[int, int]] = {}  # source → (epoch, seq): order is never wall time
+        self._newest: dict[str, tuple[int, int, int]] = {}  # source → (epoch, seq, time): order is not wall time
         self.pending = Batch()
         self.counters: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()  # of refusals, without what they quote
@@ -211,11 +212,16 @@ class Intake:
     def _in_order(self, gateway: str, epoch: int, record: Record) -> bool:
         """Whether this is the newest word of its device; an older one must not move live values back."""
         source = f"{gateway}/{record.device}"
-        position = (epoch, record.seq)
-        if position < self._newest.get(source, (0, 0)):
+        last_epoch, last_seq, last_time = self._newest.get(source, (0, 0, 0))
+        if epoch != last_epoch and max(epoch, last_epoch) >= VOLATILE_FROM:
+            # The gateway's disk fails or is back: epochs do not follow each other then. What is live is seconds old.
+            in_order = not last_time - LIVE_AGE_MS <= record.time < last_time
+        else:
+            in_order = (epoch, record.seq) >= (last_epoch, last_seq)
+        if not in_order:
             self.counters["out_of_order"] += 1
             return False
-        self._newest[source] = position
+        self._newest[source] = (epoch, record.seq, record.time)
         return True
 
 

@@ -54,6 +54,28 @@ def draft():
     return make
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """Make disks that are full soon: `small_disk("4m")` is a folder of its own."""
+    made = []
+
+    def make(size):
+        if os.geteuid() != 0:
+            reason = "a small disk can be mounted by root only"
+            if os.environ.get("CI") == "true":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        folder = tmp_path / f"disk{len(made)}"
+        folder.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
+        made.append(folder)
+        return folder
+
+    yield make
+    for folder in made:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
 class Line:
     """A pty behind a stable path, as a USB adapter is: it can be pulled and plugged in again."""
 
@@ -136,7 +158,7 @@ class SmallHub:
 
     def _take(self, channel, batch):
         self.lanes.append((channel, batch.records[0].seq, len(batch.records)))
-        stored = self._stored.setdefault(batch.epoch, Ranges())
+        stored = self.stored(batch.epoch)
         refused = [(record.seq, self.reject[record.seq]) for record in batch.records if record.seq in self.reject]
         for record in batch.records:
             if (batch.epoch, record.seq) in self.rows:
@@ -144,7 +166,14 @@ class SmallHub:
             elif record.seq not in self.reject:
                 self.rows[batch.epoch, record.seq] = record
                 stored.add(record.seq)
+                if record.gap:
+                    for low, high in record.gap.spans():
+                        self.stored(record.gap.epoch or batch.epoch).add_range(low, high)
         self.send_receipt(batch.epoch, refused)
+
+    def stored(self, epoch):
+        """What is final of an epoch."""
+        return self._stored.setdefault(epoch, Ranges())
 
     def send_receipt(self, epoch, rejected=()):
         if self.receipts:
@@ -246,8 +275,8 @@ def new_agent(tmp_path, line):
     """Make an agent at `line`: `new_agent(broker, extra=...)`; it is not started."""
     made = []
 
-    def make(broker, extra=""):
-        made.append(RunningAgent(tmp_path, broker.host, broker.port, {"mon-a": line.path}, extra))
+    def make(broker, extra="", folder=tmp_path):
+        made.append(RunningAgent(folder, broker.host, broker.port, {"mon-a": line.path}, extra))
         return made[-1]
 
     yield make

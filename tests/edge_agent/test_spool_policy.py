@@ -1,8 +1,6 @@
 """What a spool keeps and what it gives up: size cap, full disk, the kept ring, and the gap records that tell."""
 
 import contextlib
-import os
-import subprocess
 
 import msgspec
 import pytest
@@ -208,28 +206,6 @@ def test_how_full_it_is_counts_what_the_hub_has_not_had(path, draft):
     assert 0.3 < half < 0.7
     spool.settle([(1, 3_000)])
     assert spool.fill < half / 2
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """Make disks that are full soon: `small_disk("4m")` is a folder of its own."""
-    made = []
-
-    def make(size):
-        if os.geteuid() != 0:
-            reason = "a small disk can be mounted by root only"
-            if os.environ.get("CI") == "true":
-                pytest.fail(reason)
-            pytest.skip(reason)
-        folder = tmp_path / f"disk{len(made)}"
-        folder.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
-        made.append(folder)
-        return folder
-
-    yield make
-    for folder in made:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_the_cap_is_a_quarter_of_a_small_disk(small_disk):

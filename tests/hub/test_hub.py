@@ -5,8 +5,11 @@ import json
 import pytest
 
 from tests.fixtures_hub import Client, Hub
+from vitals.readings import VOLATILE_FROM
 
 pytestmark = pytest.mark.system
+
+NOW = 1_763_682_504_123
 
 
 @pytest.fixture
@@ -141,6 +144,22 @@ def test_a_retained_message_never_creates_a_reading(broker, tmp_path, settings_t
         assert "retained" in hub.rows("SELECT reason FROM quarantine")[0][0]
     finally:
         hub.stop()
+
+
+def test_what_a_gateway_sends_from_memory_while_its_disk_fails_is_judged_as_live(hub, client, payload, record):
+    ready(client)
+    volatile = VOLATILE_FROM + 7
+    client.publish("up/gw-a/vitals", payload(record(9, time=NOW)))
+    client.publish("up/gw-a/vitals", payload(record(1, time=NOW + 1_000), epoch=volatile))
+    client.publish("up/gw-a/vitals", payload(record(10, time=NOW + 2_000)))  # the disk is back
+    client.publish("up/gw-a/vitals", payload(record(2, time=NOW + 1_500), epoch=volatile))  # sent again
+    client.wait_for(receipt_for(2, epoch=volatile))
+    assert hub.rows("SELECT epoch, seq, late FROM record ORDER BY time") == [
+        (1, 9, 0),
+        (volatile, 1, 0),
+        (volatile, 2, 1),
+        (1, 10, 0),
+    ]
 
 
 def test_an_unassigned_device_is_stored_without_a_bed(hub, client, payload, record):

@@ -77,12 +77,12 @@ class Rig:
             process.wait(timeout=10)
 
     def spool(self) -> tuple[int, int, int]:
-        """(epoch, highest seq ever accepted, rows still held); the database's own words."""
+        """(epoch, highest seq ever accepted, how many have no receipt); the database's own words."""
         with sqlite3.connect(f"file:{self.folder / 'spool.db'}?mode=ro", uri=True) as db:
             accepted = db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'record'").fetchone()
-            held = db.execute("SELECT count(*) FROM record").fetchone()
+            settled = db.execute("SELECT coalesce(sum(high - low + 1), 0) FROM settled").fetchone()
             epoch = db.execute("SELECT epoch FROM meta").fetchone()
-        return epoch[0], accepted[0], held[0]
+        return epoch[0], accepted[0], accepted[0] - settled[0]
 
     def journal(self) -> list[tuple[int, int]]:
         """(epoch, seq) of every stored record; none while there is no journal yet."""
