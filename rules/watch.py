@@ -22,6 +22,7 @@ REASONS: Mapping[str, str] = {
     "spool_damaged": "spool-damaged",
     "identity_conflict": "identity-conflict",
     "clock": "clock-offset",
+    "rules_rejected": "rules-rejected",
 }
 """How a reason in a gateway's status begins, and the fault it is."""
 

@@ -96,7 +96,8 @@ class Bedside:
     @property
     def reason(self) -> str:
         """What people should know; empty when all is well."""
-        reasons = [f"rules_rejected: {self._problem}"] if self._problem else []
+        # Whoever reads a status takes it apart at semicolons.
+        reasons = [f"rules_rejected: {self._problem.replace('; ', ', ')}"] if self._problem else []
         since = self.silent_since
         if since is not None:
             reasons.append(f"hub silent since {_shown(since)}")

@@ -186,5 +186,7 @@ def test_a_forged_bundle_changes_nothing_and_is_told_to_people(bed):
         bed.until(lambda why=why: why in bed.status().get("reason", ""))
         assert "rules_rejected" in bed.status()["reason"]
         assert bed.status()["rules"] == before
+    # The hub makes an alarm of it, so that somebody looks.
+    bed.until(lambda: any(event["alarm"]["subject"] == "gateway/gw-1" for event in bed.events("rules-rejected")))
     ear.publish("down/gw-1/settings", bundle)
     bed.until(lambda: "rules_rejected" not in bed.status().get("reason", ""))
