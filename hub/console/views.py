@@ -49,6 +49,7 @@ class DeviceView(_View, frozen=True, kw_only=True):
     device: str
     gateway: str
     gateway_online: bool | None
+    clock_offset_ms: int | None
     link: str
     detail: str
     states: tuple[str, ...]
@@ -170,10 +171,11 @@ class GatewayDeviceView(_View, frozen=True, kw_only=True):
 
 
 class GatewayView(_View, frozen=True, kw_only=True):
-    """One registered gateway. `online` null: the hub has not heard of it."""
+    """One registered gateway. `online` and `clock_offset_ms` null: the hub has not heard of it."""
 
     gateway: str
     online: bool | None
+    clock_offset_ms: int | None
     devices: list[GatewayDeviceView]
 
 
@@ -271,6 +273,7 @@ def device_view(device: LiveDevice, elapsed_ms: int) -> DeviceView:
         device=printable(device.device),
         gateway=printable(device.gateway),
         gateway_online=device.gateway_online,
+        clock_offset_ms=device.clock_offset_ms,
         link=device.link,
         detail=printable(device.detail),
         states=device.states,

@@ -160,6 +160,7 @@ class Wards:
         return GatewayView(
             gateway=name,
             online=next((word for word in online if word is not None), None),
+            clock_offset_ms=next((view.clock_offset_ms for view in heard.values() if view is not None), None),
             devices=[
                 _gateway_device(device, self.registry.gateways[name][device], view) for device, view in heard.items()
             ],
