@@ -69,6 +69,15 @@ class Family:
         return metric
 
 
+CONNECTED = Family(
+    name="wardline_broker_connected",
+    kind="gauge",
+    help="Whether a connection to the broker stands",
+    labels=("connection",),
+)
+"""Of every process that speaks MQTT."""
+
+
 class Counting(Protocol):
     """What a part of the system has to tell."""
 

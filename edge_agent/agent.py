@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 
 from chassis.clock import Clock, SystemClock, boot_id
@@ -27,6 +28,7 @@ from edge_agent.spool_thread import SpoolThread
 from vitals import topics
 from vitals.codec import encode
 from vitals.errors import StorageError
+from vitals.readings import ClockQuality
 from vitals.sessions import GatewayStatus, Hello, Ledger
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,9 @@ def run_agent(loaded: LoadedSettings, stop_event: Callable[[], asyncio.Event]) -
         spool = open_spool(path, own.max_mb << 20 if own.max_mb else None, kept)
 
         async def main() -> None:
-            await Agent(loaded, spool, address, secrets).run(stop_event())
+            agent = Agent(loaded, spool, address, secrets)
+            with _metrics(agent, spool, loaded):
+                await agent.run(stop_event())
 
         asyncio.run(main())
     finally:
@@ -75,6 +79,16 @@ def broker_address(loaded: LoadedSettings) -> Address:
         tls=broker.tls.context(loaded.folder) if broker.tls else None,
         protocol=broker.protocol,
     )
+
+
+def _metrics(agent: Agent, spool: Spool, loaded: LoadedSettings) -> AbstractContextManager[None]:
+    settings = loaded.settings
+    if settings.metrics is None:
+        return nullcontext()
+    from chassis.metrics import metrics_page  # slow to import, and needed only here
+    from edge_agent.metrics import EdgeMetrics
+
+    return metrics_page(settings.metrics, EdgeMetrics(agent, spool, settings.gateway, version("wardline")))
 
 
 class Agent:
@@ -149,6 +163,11 @@ class Agent:
         self.receptions = [
             new_reception(listener, self.links, self._clock, self.recorder) for listener in self._settings.listeners
         ]
+
+    @property
+    def clock_quality(self) -> ClockQuality:
+        """How good the system clock is."""
+        return self._quality.quality
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then put everything pending on the disk and say goodbye."""

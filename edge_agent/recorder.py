@@ -82,6 +82,11 @@ class Recorder:
             return f"the disk has not taken a record for {(self._clock.steady_ms() - since) // 1_000} s"
         return self._trouble
 
+    @property
+    def pending(self) -> int:
+        """Records that wait for the disk."""
+        return len(self._pending)
+
     def add_device(self, device: str, interval_ms: int) -> None:
         """Get ready for the observations of a device."""
         self._stampers[device] = Stamper(device, self._boot, self._times.get(device, 0))

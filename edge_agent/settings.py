@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from chassis.metrics_settings import MetricsSettings
 from chassis.mqtt import BrokerSettings
 from chassis.settings import read_text
 from edge_agent.bedside.settings import BedsideSettings
@@ -146,6 +147,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     devices: list[DeviceSettings] = []
     listeners: Annotated[list[ListenerSettings], msgspec.Meta(description="Ways in for many devices each")] = []
     bedside: BedsideSettings = msgspec.field(default_factory=BedsideSettings)
+    metrics: MetricsSettings | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     def __post_init__(self) -> None:

@@ -24,6 +24,10 @@ class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A part of the settings document."""
 
 
+METRICS_PORTS = {"ingest": 0, "projections": 1, "pagers": 2, "console": 3}
+"""Each process of a hub has a metrics page of its own: how far its port is from `metrics.port`."""
+
+
 class JournalSettings(_Section, frozen=True, kw_only=True):
     """Where the journal is, how long records wait for company before a commit, and how long they are kept.
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version as installed
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from hub.console.views import alarm_view, parameter_views
 from hub.console.wards import Wards
 from hub.pagers.book import PageBook
 from hub.registry import Registry
-from hub.settings import ConsoleSettings, HubSettings
+from hub.settings import METRICS_PORTS, ConsoleSettings, HubSettings
 from vitals.errors import StorageError
 
 BEAT_S = 1.0
@@ -65,7 +66,17 @@ async def run_console(settings: HubSettings, folder: Path, stop: asyncio.Event, 
         on_message=feed.receive,
     )
     server = WebServer(make_app(console, settings.console), door)
-    await _serve(console, session, server, stop)
+    with _metrics(console, settings):
+        await _serve(console, session, server, stop)
+
+
+def _metrics(console: Console, settings: HubSettings) -> AbstractContextManager[None]:
+    if settings.metrics is None:
+        return nullcontext()
+    from chassis.metrics import metrics_page  # slow to import, and needed only here
+    from hub.console.metrics import ConsoleMetrics
+
+    return metrics_page(settings.metrics, ConsoleMetrics(console), part=METRICS_PORTS["console"])
 
 
 def _login(settings: HubSettings) -> BrokerSettings:

@@ -123,6 +123,11 @@ class Streams:
         self._number = 0
         self._screens: set[Screen] = set()
 
+    @property
+    def screens(self) -> int:
+        """How many are open."""
+        return len(self._screens)
+
     def open(self) -> Screen | None:
         """A new screen; None when there are too many."""
         if len(self._screens) >= MAX_SCREENS:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from chassis.clock import SystemClock
 from chassis.settings import read_text
 from hub.pagers.channels import channels_of
 from hub.pagers.service import PagerService
-from hub.settings import HubSettings
+from hub.settings import METRICS_PORTS, HubSettings
 from rules.rotas import Plan, read_pagers, warnings
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,19 @@ async def run_pagers(settings: HubSettings, folder: Path, stop: asyncio.Event) -
     for sentence in warnings(plan, [ward.id for ward in settings.wards]):
         log.warning("pagers: %s", sentence)
     settings.broker.login(folder)  # a secret that cannot be read is said now, not in a retry loop
-    await PagerService(settings, plan, folder).run(stop)
+    service = PagerService(settings, plan, folder)
+    with _metrics(service, settings, folder):
+        await service.run(stop)
+
+
+def _metrics(service: PagerService, settings: HubSettings, folder: Path) -> AbstractContextManager[None]:
+    if settings.metrics is None:
+        return nullcontext()
+    from chassis.metrics import metrics_page  # slow to import, and needed only here
+    from hub.pagers.metrics import PagingMetrics
+
+    counting = PagingMetrics(folder / settings.pagers.path, lambda: service.failing, lambda: service.connected)
+    return metrics_page(settings.metrics, counting, part=METRICS_PORTS["pagers"])
 
 
 def check_pagers(settings: HubSettings, folder: Path) -> list[str]:

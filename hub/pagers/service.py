@@ -74,6 +74,16 @@ class PagerService:
             will=Will(topics.pagers_status(settings.hub), encode(PagersStatus(hub=settings.hub, online=False))),
         )
 
+    @property
+    def connected(self) -> bool:
+        """Whether the connection to the broker stands."""
+        return self._session.connected
+
+    @property
+    def failing(self) -> int:
+        """How many recipients and parts of the paging fail now."""
+        return len(self._faults(self._clock.now()))
+
     async def run(self, stop: asyncio.Event) -> None:
         """Page until `stop`."""
         for courier in self._couriers:

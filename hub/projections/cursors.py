@@ -163,6 +163,11 @@ def statuses(path: Path) -> list[SinkStatus]:
     return [SinkStatus(*row) for row in _rows(path, f"SELECT {', '.join(SinkStatus._fields)} FROM sink_status", ())]
 
 
+def positions(path: Path, sink: str) -> dict[str, int]:
+    """How far `sink` has come in each stream. Raises StorageError when there is no such file."""
+    return dict(_rows(path, "SELECT stream, position FROM cursor WHERE sink = ?", (sink,)))
+
+
 def dead_letters(path: Path, sink: str, limit: int = 100) -> list[DeadLetter]:
     """The newest entries `sink` refused. Raises StorageError when there is no such file."""
     columns = ", ".join(DeadLetter._fields)

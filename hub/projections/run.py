@@ -13,7 +13,7 @@ from pathlib import Path
 from chassis.tasks import run_until, supervise
 from hub.projections.copier import Copier, Pace
 from hub.projections.sink import Sink
-from hub.settings import HubSettings
+from hub.settings import METRICS_PORTS, HubSettings
 
 FAREWELL_S = 0.7  # a thread in the middle of a hanging request is left behind after this
 
@@ -28,17 +28,28 @@ async def run_projections(
     Paths in the settings are relative to `folder`. Returns within a second of `stop`, whatever a sink does.
     """
     sinks = _sinks(settings, folder)
+    journal, cursors = folder / settings.journal.path, folder / settings.projections.path
     if not sinks:
         log.info("no projection is configured; readings stay in the journal")
-        await stop.wait()
+        with _metrics(settings, journal, cursors):
+            await stop.wait()
         return
-    journal, cursors = folder / settings.journal.path, folder / settings.projections.path
     tasks = []
     for sink in sinks:
         copier = Copier(sink, journal, cursors, pace)
         name = f"projection {sink.name}"
         tasks.append(asyncio.create_task(supervise(name, functools.partial(_in_thread, name, copier.run)), name=name))
-    await run_until(stop, *tasks)
+    with _metrics(settings, journal, cursors):
+        await run_until(stop, *tasks)
+
+
+def _metrics(settings: HubSettings, journal: Path, cursors: Path) -> contextlib.AbstractContextManager[None]:
+    if settings.metrics is None:
+        return contextlib.nullcontext()
+    from chassis.metrics import metrics_page  # slow to import, and needed only here
+    from hub.projections.metrics import ProjectionMetrics
+
+    return metrics_page(settings.metrics, ProjectionMetrics(journal, cursors), part=METRICS_PORTS["projections"])
 
 
 def _sinks(settings: HubSettings, folder: Path) -> list[Sink]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chassis.logs import set_up
 from chassis.settings import read_settings
 from chassis.tasks import stop_on_signals
 from hub.settings import HubSettings
 from wardline import __version__
+
+if TYPE_CHECKING:
+    from hub.hub import Hub
 
 PARTS = ("ingest", "pagers", "projections", "console")
 
@@ -72,7 +77,18 @@ def _part(name: str) -> Part:
 async def _run_ingest(settings: HubSettings, folder: Path, stop: asyncio.Event) -> None:
     from hub.hub import Hub
 
-    await Hub(settings, folder, __version__).run(stop)
+    hub = Hub(settings, folder, __version__)
+    with _metrics(hub, settings, folder):
+        await hub.run(stop)
+
+
+def _metrics(hub: Hub, settings: HubSettings, folder: Path) -> AbstractContextManager[None]:
+    if settings.metrics is None:
+        return nullcontext()
+    from chassis.metrics import metrics_page  # slow to import, and needed only here
+    from hub.metrics import HubMetrics
+
+    return metrics_page(settings.metrics, HubMetrics(hub, settings, folder, __version__))
 
 
 def _check(settings: HubSettings, folder: Path) -> int:
