@@ -34,6 +34,7 @@ from vitals.sessions import GatewayStatus, Hello, Ledger
 log = logging.getLogger(__name__)
 
 STATUS_S = 5.0
+WAVES_S = 0.25  # how often waves are looked through for a second of samples
 SALVAGE_NOTICE_MS = 24 * 3_600_000  # how long the status tells of a spool that was damaged
 FULL_NOTICE_MS = 600_000
 HIGH_WATER = 0.8  # of the spool: from here on the status says so
@@ -128,6 +129,7 @@ class Agent:
             self.publisher.memory,
         )
         self.recorder.in_memory = self.publisher.in_memory
+        self.recorder.waves_stored = self.publisher.waves_committed
         self.recorder.changed = self._status_due.set
         self.recorder.settle = self.publisher.forget_now
         self.bedside = Bedside(
@@ -172,7 +174,7 @@ class Agent:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then put everything pending on the disk and say goodbye."""
         for device in self._settings.devices:
-            self.recorder.add_device(device.id, device.interval)
+            self.recorder.add_device(device.id, device.interval, device.waves)
         for listener in self._settings.listeners:
             for known in listener.devices:
                 self.recorder.add_device(known.id, 0)
@@ -197,6 +199,7 @@ class Agent:
                 _task("publisher", self.publisher.run),
                 _task("forget", self.publisher.forget),
                 _task("status", self._report),
+                *([_task("waves", self._cut_waves)] if any(d.waves != "none" for d in self._settings.devices) else []),
                 _task("bedside", self.bedside.run),
                 _task("bedside rules", self.bedside.take_bundles),
                 _task("bedside command", self.bedside.run_command),
@@ -222,6 +225,7 @@ class Agent:
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         try:
+            self.recorder.cut_waves(everything=True)
             await self.recorder.flush(patient=False)
             await self.publisher.forget_now()
         except StorageError as exc:
@@ -232,6 +236,11 @@ class Agent:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._spool.close()
         log.info("gateway %s has stopped, %d records wait for a receipt", self._gateway, self.publisher.lanes.waiting)
+
+    async def _cut_waves(self) -> None:
+        while True:
+            self.recorder.cut_waves()
+            await asyncio.sleep(WAVES_S)
 
     async def _report(self) -> None:
         """Publish the status each few seconds, and at once when a link changes."""

@@ -1,4 +1,4 @@
-"""Which records go next, and what may be forgotten: live before backfill, and nothing gone without a receipt.
+"""Which records go next, and what may be forgotten: live, backfill, waves; and nothing gone without a receipt.
 
 Pure: the caller owns the spool, the broker and the clock (`now` is steady milliseconds), asks `plan`, reads those
 rows, publishes them, and reports back. A record is always in exactly one place: sendable, sent, or done.
@@ -11,19 +11,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from edge_agent.sendable import Sendable
 from edge_agent.seqset import Range, SeqSet
 
-Lane = Literal["vitals", "backfill"]
+Lane = Literal["vitals", "backfill", "wave"]
 
 LIVE_AGE_MS = 10_000  # older records are history: they go the backfill lane
 WINDOW = 20  # messages the broker has not acknowledged yet; mosquitto's own default
 BACKFILL_WINDOW = 2  # of these, so that on a thin line a live record waits for two batches at most
+SPARE_WINDOW = 4  # places in it that waves leave free, for a reading that comes now
 LIVE_BATCH = 100
 BACKFILL_BATCH = 500
+WAVE_BATCH = 64
+WAVE_BATCH_FIRST = 4  # on a thin line a reading waits behind one message of waves: begin small
 SMALLEST_BATCH = 1
 LIVE_RUN = 7  # after this many live messages in a row the backfill may send, 70 to 30
 BACKFILL_RUN = 3
 CREDIT_FIRST = 500  # until the first receipt says how much the hub wants
+WAVE_SHARE = 0.3  # of the credit
 BACKFILL_SHARE = 0.7  # of the credit; the rest is always free for live records
 PATIENCE_MS = 2_000  # the slowest receipt we wait for before sending again
 PATIENCE_LAST_MS = 10_000
@@ -56,21 +61,26 @@ class Lanes:
         self,
         *,
         held: Iterable[Range] = (),
+        waves: Iterable[Range] = (),
         accepted: int = 0,
         young: Iterable[tuple[int, int]] = (),
         jitter: Callable[[], float] = lambda: 1.0,
     ) -> None:
-        """`held` is what the spool has; `young` are (seq, steady time) of its newest rows of this boot."""
+        """`held` is what the spool has, `waves` which of it are waves.
+
+        `young` are (seq, steady time) of its newest rows of this boot.
+        """
         self.accepted = accepted
         self.credit = CREDIT_FIRST
         self.window = WINDOW
         self.round_trip_ms = 0.0
         self.rewinds = 0
         self.batch = BACKFILL_BATCH
+        self.wave_batch = WAVE_BATCH_FIRST
         self.watermark = 0  # the hub has all up to this one
         self.receipted = self.rejected = self.pruned = 0  # how many, of all that were ever accepted
         self._jitter = jitter
-        self._sendable = SeqSet(held)
+        self._sendable = Sendable(held, waves)
         self._sent = SeqSet()
         self._receipted = SeqSet()  # the spool has yet to be told
         self._rejected = SeqSet()
@@ -107,6 +117,10 @@ class Lanes:
         """The spool has counted anew."""
         self.receipted, self.pruned = receipted, pruned
 
+    def are_waves(self, ranges: Iterable[Range]) -> None:
+        """These seqs are those of waves; say it before they are committed or sent again."""
+        self._sendable.are_waves(ranges)
+
     def committed(self, first: int, last: int, measured: int) -> None:
         """The spool holds `first`..`last` now; `measured` is the steady time of the newest."""
         self.accepted = max(self.accepted, last)
@@ -125,7 +139,9 @@ class Lanes:
         if unacknowledged.count("backfill") < BACKFILL_WINDOW:
             backfill = self._backfill(max(int(self.credit * BACKFILL_SHARE), 1) - self.outstanding)
         if live is None or (backfill is not None and self._turn >= LIVE_RUN):
-            return backfill
+            live = backfill
+        if live is None and not unacknowledged.count("wave") and len(unacknowledged) < self._wave_window:
+            return self._wave(max(int(self.credit * WAVE_SHARE), 1) - self.outstanding)
         return live
 
     def sent(self, plan: Plan, ranges: Iterable[Range], token: int, now: int) -> None:
@@ -139,13 +155,14 @@ class Lanes:
         self._messages[token] = _Message(plan.lane, parts[0][0] if parts else 0, now, parts, self._numbers)
         if plan.lane == "vitals":
             self._turn = min(self._turn + 1, LIVE_RUN)
-        else:
+        elif plan.lane == "backfill":
             self._turn = (self._turn + 1) % (LIVE_RUN + BACKFILL_RUN) if self._turn >= LIVE_RUN else 0
 
     def gone(self, ranges: Iterable[Range]) -> None:
         """These rows are not in the spool any more; whoever took them out has said so."""
         for low, high in ranges:
             for start, end in [*self._sendable.discard(low, high), *self._sent.discard(low, high)]:
+                self._sendable.settled(start, end)
                 self.pruned += end - start + 1
 
     def again(self, ranges: Iterable[Range], watermark: int) -> None:
@@ -165,6 +182,10 @@ class Lanes:
         took = now - message.sent_at
         if took < QUICK_ACK_MS:
             self.batch = min(BACKFILL_BATCH, self.batch * 2)
+            if message.lane == "wave":
+                self.wave_batch = min(WAVE_BATCH, self.wave_batch * 2)
+        elif took > QUICK_ACK_MS and message.lane == "wave":
+            self.wave_batch = max(SMALLEST_BATCH, self.wave_batch // 2)
         elif took > SLOW_ACK_MS and message.lane == "backfill":
             self._shrink()
         if not message.first:
@@ -233,6 +254,7 @@ class Lanes:
         for low, high in ranges:
             for start, end in [*self._sent.discard(low, high), *self._sendable.discard(low, high)]:
                 into.put(start, end)
+                self._sendable.settled(start, end)
                 news += end - start + 1
         return news
 
@@ -273,13 +295,27 @@ class Lanes:
 
     def _live(self, credit: int) -> Plan | None:
         limit = min(LIVE_BATCH, self.batch, credit)
-        ranges = self._sendable.take(self._live_from, self.accepted, limit)
+        ranges = self._sendable.readings.take(self._live_from, self.accepted, limit)
         return Plan(lane="vitals", ranges=ranges) if ranges else None
 
     def _backfill(self, credit: int) -> Plan | None:
         limit = min(self.batch, credit)
-        ranges = self._sendable.take(1, self._live_from - 1, limit)
+        ranges = self._sendable.readings.take(1, self._live_from - 1, limit)
         return Plan(lane="backfill", ranges=ranges) if ranges else None
+
+    @property
+    def _wave_window(self) -> int:
+        return max(1, self.window - SPARE_WINDOW)
+
+    def _wave(self, credit: int) -> Plan | None:
+        """Waves, only while no reading waits: what a screen shows now before what was once."""
+        limit, sendable = min(self.wave_batch, credit), self._sendable
+        if sendable.readings:
+            return None
+        ranges = sendable.waves.take(self._live_from, self.accepted, limit) or sendable.waves.take(
+            1, self._live_from - 1, limit
+        )
+        return Plan(lane="wave", ranges=ranges) if ranges else None
 
     def _measure(self, now: int) -> None:
         """Round trips of the messages whose first record is confirmed."""

@@ -1,4 +1,4 @@
-"""The conversation with the hub: rows of the spool go out on two lanes, receipts come in and let them go.
+"""The conversation with the hub: rows of the spool go out on three lanes, receipts come in and let them go.
 
 While the disk takes nothing, a second spool in memory has lanes of its own, under its own epoch, and goes first.
 """
@@ -10,7 +10,7 @@ import contextlib
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from chassis.clock import Clock
@@ -25,6 +25,7 @@ from vitals.codec import decode
 from vitals.errors import StorageError, WireError
 from vitals.readings import GAP_DEVICE
 from vitals.sessions import MAX_RECEIPT_RANGES, HubStatus, Receipt
+from vitals.waves import renumbered
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,10 @@ class Publisher:
         """The spool holds these now; they go out at once if they may."""
         self.lanes.committed(*seqs, measured)
         self._wake.set()
+
+    def waves_committed(self, seqs: Iterable[Range]) -> None:
+        """These are waves; said before `committed`."""
+        self.lanes.are_waves(seqs)
 
     def pruned(self, seqs: Range) -> None:
         """The spool had to give these up."""
@@ -289,7 +294,10 @@ class Publisher:
         seqs = SeqSet()
         for seq, _ in rows:
             seqs.add(seq)
-        payload = b'{"epoch":%d,"records":[%b]}' % (epoch, b",".join(body for _, body in rows))
+        if plan.lane == "wave":
+            payload = b"".join(renumbered(body, epoch, seq) for seq, body in rows)
+        else:
+            payload = b'{"epoch":%d,"records":[%b]}' % (epoch, b",".join(body for _, body in rows))
         token = self.session.publish(Message(topic=topics.up(self._gateway, plan.lane), payload=payload))
         if token is None:
             return False
@@ -325,6 +333,7 @@ class Publisher:
         log.error(
             "the hub has lost records it gave receipts for: sending %d again, %d are not kept any more", again, missing
         )
+        self.lanes.are_waves(await self._spool.call(self._spool.spool.waves))
         self.lanes.again(done.ranges, watermark)
         self.lanes.counted(self._spool.spool.receipted, self._spool.spool.pruned)
         if done.gaps[1] >= done.gaps[0]:
@@ -332,7 +341,7 @@ class Publisher:
 
     def _fresh_lanes(self, young: list[tuple[int, int]]) -> Lanes:
         spool = self._spool.spool
-        lanes = Lanes(held=spool.waiting(), accepted=spool.accepted(), young=young, jitter=_jitter)
+        lanes = Lanes(held=spool.waiting(), waves=spool.waves(), accepted=spool.accepted(), young=young, jitter=_jitter)
         lanes.receipted, lanes.rejected, lanes.pruned = spool.receipted, spool.rejected, spool.pruned
         lanes.watermark = spool.watermark
         return lanes

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from chassis.clock import Clock
 from edge_agent.clock_quality import ClockWatch
@@ -19,6 +19,7 @@ from edge_agent.spool_memory import MemorySpool
 from edge_agent.spool_thread import SpoolThread
 from edge_agent.stamp import Draft, Stamper
 from edge_agent.thinning import Thinner
+from edge_agent.wave_desk import WAVE, Chosen, WaveDesk
 from vitals.errors import StorageError
 from vitals.readings import Observation
 
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 GROUP = 200  # this many records do not wait for the interval
 LARGEST_GROUP = 2_000
 MEMORY = 20_000  # records that wait for a slow disk; then the oldest go, counted
+MEMORY_FOR_WAVES = MEMORY // 2
 RETRY_S = 1.0
 STALLED_MS = 3_000  # a write that takes longer is trouble, too
 NEARLY_FULL = 0.9  # of the spool: from here on it is told of receipts before it gives anything up
@@ -52,6 +54,7 @@ class Recorder:
         self.lost: Counter[str] = Counter()  # records given up, by reason
         self.memory = memory or MemorySpool()
         self.in_memory: Callable[[], None] = lambda: None  # told when the memory holds other records than before
+        self.waves_stored: Callable[[Sequence[Range]], None] = lambda _: None  # told before the commit they came with
         self.changed: Callable[[], None] = lambda: None  # told when trouble begins or ends
         self.settle: Callable[[], Awaitable[None]] | None = None  # tells the spool what has a receipt
         self.taken: Callable[[Draft], None] = lambda _: None  # told of each draft at once, before the disk has it
@@ -63,6 +66,7 @@ class Recorder:
         self._committed = committed
         self._pruned = pruned
         self._pending: deque[Draft] = deque()
+        self._waves = WaveDesk(boot)
         self._stampers: dict[str, Stamper] = {}
         self._thinners: dict[str, Thinner] = {}
         self._times = spool.spool.newest_times()
@@ -87,13 +91,16 @@ class Recorder:
         """Records that wait for the disk."""
         return len(self._pending)
 
-    def add_device(self, device: str, interval_ms: int) -> None:
+    def add_device(self, device: str, interval_ms: int, waves: Chosen = "none") -> None:
         """Get ready for the observations of a device."""
+        self._waves.add_device(device, waves)
         self._stampers[device] = Stamper(device, self._boot, self._times.get(device, 0))
         self._thinners[device] = Thinner(interval_ms)
 
     def observe(self, device: str, observation: Observation, steady: int) -> None:
         """Take one observation; returns at once."""
+        if observation.waves:
+            self._waves.take(device, observation, steady)
         if not self._thinners[device].keep(observation, steady):
             return
         draft = self._stampers[device].stamp(
@@ -111,10 +118,24 @@ class Recorder:
         if len(self._pending) >= GROUP:
             self._many.set()
 
+    def cut_waves(self, *, everything: bool = False) -> None:
+        """Take the stretches of waves that are ready. They never push a reading out."""
+        drafts = self._waves.cut(
+            wall=self._clock.wall_ms(),
+            steady=self._clock.steady_ms(),
+            clock=self._quality.quality,
+            everything=everything,
+        )
+        if len(self._pending) + len(drafts) > MEMORY_FOR_WAVES:
+            self.lost["wave_memory_full"] += len(drafts)
+        elif drafts:
+            self._pending.extend(drafts)
+            self._work.set()
+
     @property
     def dropped(self) -> Counter[str]:
         """Words of drivers the wire does not know, over all devices."""
-        return sum((stamper.dropped for stamper in self._stampers.values()), Counter())
+        return sum((stamper.dropped for stamper in self._stampers.values()), Counter(self._waves.dropped))
 
     async def stored(self) -> None:
         """Wait until all that was observed so far is on the disk. Raises StorageError; it is kept and tried again."""
@@ -180,9 +201,10 @@ class Recorder:
 
     def _to_memory(self, exc: StorageError) -> None:
         """The disk does not take what is pending: send it from memory, and do not let who waits wait."""
-        lost = self.memory.take(self._pending)
+        readings = [draft for draft in self._pending if draft.kind != WAVE]
+        self.lost["wave_disk_refused"] += len(self._pending) - len(readings)
         self._pending.clear()
-        self.lost["disk_refused"] += lost
+        self.lost["disk_refused"] += self.memory.take(readings)
         self.in_memory()
         self._answer(exc)
 
@@ -203,6 +225,7 @@ class Recorder:
             self._trouble = ""
             self.changed()
         self.lost["oversized"] += done.refused
+        self.waves_stored(done.waves)
         if done.last >= done.first:
             self._committed((done.first, done.last), max(draft.steady for draft in group))
         for seqs in done.pruned:

@@ -20,6 +20,7 @@ from vitals.document import convert
 from vitals.durations import Duration
 from vitals.errors import DocumentError, Problem, UsageError
 from vitals.identity import DeviceId, GatewayId
+from vitals.parameters import WAVEFORMS
 from vitals.yamldoc import YamlDocument, load
 
 
@@ -94,8 +95,17 @@ class DeviceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             description="Keep one observation per interval; 0s keeps every one. A change of flags always goes"
         ),
     ] = msgspec.field(default_factory=lambda: Duration(0))
+    waves: Annotated[
+        list[str] | Literal["all", "none"],
+        msgspec.Meta(description="Waveforms to send to the hub, of those the driver is set to read"),
+    ] = "none"
 
     def __post_init__(self) -> None:
+        unknown = [name for name in self.waves if name not in WAVEFORMS] if isinstance(self.waves, list) else []
+        if unknown:
+            raise ValueError(
+                f"waves: there is no {unknown[0]!r}; choose from {', '.join(WAVEFORMS)}, or say all or none"
+            )
         given = [name for name in SOURCES if getattr(self, name) is not None]
         if len(given) != 1:
             found = " and ".join(given) or "none"

@@ -24,8 +24,9 @@ from edge_agent.spool_pruning import declare
 from edge_agent.spool_schema import COLUMNS, FORMAT, INSERT, SCHEMA
 from edge_agent.stamp import Draft
 from vitals.codec import encode
-from vitals.errors import StorageError, UsageError
+from vitals.errors import StorageError, UsageError, WireError
 from vitals.readings import Record
+from vitals.waves import decode_frames
 
 log = logging.getLogger(__name__)
 
@@ -203,10 +204,18 @@ def _look_up_missing(database: sqlite3.Connection, rows: dict[int, tuple[Any, ..
 
 def _sensible(row: tuple[Any, ...]) -> bool:
     try:
-        msgspec.json.decode(row[6], type=Record)
-    except (msgspec.MsgspecError, TypeError, ValueError):
+        _renumbered(row, 1)
+    except (msgspec.MsgspecError, WireError, TypeError, ValueError):
         return False
     return True
+
+
+def _renumbered(row: tuple[Any, ...], seq: int) -> bytes:
+    """The body of a row under another seq. Raises if it makes no sense."""
+    if row[1] == "wave":  # it gets its number when it is sent
+        decode_frames(row[6])
+        return bytes(row[6])
+    return encode(msgspec.structs.replace(msgspec.json.decode(row[6], type=Record), seq=seq))
 
 
 def _create(path: Path, epoch: int, found: Salvage, note: str) -> None:
@@ -218,8 +227,7 @@ def _create(path: Path, epoch: int, found: Salvage, note: str) -> None:
         for statement in SCHEMA.split(";"):
             database.execute(statement)
         for seq, row in enumerate(found.rows, start=1):
-            record = msgspec.structs.replace(msgspec.json.decode(row[6], type=Record), seq=seq)
-            database.execute(INSERT, (seq, *row[1:6], encode(record)))
+            database.execute(INSERT, (seq, *row[1:6], _renumbered(row, seq)))
         if found.lost:
             declare(database, found.lost, "salvage", _now(), epoch=found.epoch, kind="mixed")
         database.execute(

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Container
 from dataclasses import dataclass, field
 
+from vitals.codec import encode
 from vitals.parameters import PARAMETERS
 from vitals.readings import ClockQuality, Gap, Observation, Record
 from vitals.vocabulary import DEVICE_STATES, MISSING_REASONS
@@ -35,6 +36,7 @@ class Draft:
     states: tuple[str, ...] = ()
     kind: str = "vitals"  # or alarm, wave, gap: what the spool gives up last, first, never
     gap: Gap | None = None
+    wave: bytes = b""  # a wave frame, encoded; whoever sends it gives it its number
 
     def record(self, seq: int) -> Record:
         """The record with its number."""
@@ -48,6 +50,10 @@ class Draft:
             states=self.states,
             gap=self.gap,
         )
+
+    def body(self, seq: int) -> bytes:
+        """What is stored under that number."""
+        return self.wave or encode(self.record(seq))
 
 
 class Stamper:
