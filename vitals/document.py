@@ -78,6 +78,10 @@ class _Walker:
             options = [option for option in info.types if not isinstance(option, inspect.NoneType)]
             if len(options) == 1:
                 return self.build(options[0], data, path)
+            lists = [option for option in options if isinstance(option, inspect.ListType)]
+            if lists:  # a list, or a word in its place
+                words = inspect.UnionType(tuple(option for option in info.types if option not in lists))
+                return self.build(lists[0] if isinstance(data, list) else words, data, path)
         if isinstance(info, inspect.StructType):
             return self._struct(info, data, path)
         if isinstance(info, inspect.ListType | inspect.VarTupleType):

@@ -33,6 +33,7 @@ class Ward(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     titles: dict[str, str] = {}
     extra: Limit | None = None
     count: int = 1
+    waves: list[str] | Literal["all", "none"] = "none"
 
 
 GOOD = """\
@@ -117,3 +118,15 @@ def test_the_schema_for_editors_says_what_the_reader_accepts():
     assert not validator.is_valid(good | {"hold": 30})
     assert not validator.is_valid(good | {"wrad": "icu"})
     assert not validator.is_valid(good | {"mode": "loud"})
+
+
+@pytest.mark.parametrize(("text", "read"), [("all", "all"), ("[pleth, ecg]", ["pleth", "ecg"]), ("[]", [])])
+def test_a_list_may_have_a_word_in_its_place(text, read):
+    assert read_document(GOOD + f"waves: {text}\n", "ward.yaml", Ward).waves == read
+
+
+@pytest.mark.parametrize(("text", "words"), [("some", "waves: Invalid enum value"), ("[1]", "waves.0: Expected `str`")])
+def test_another_word_or_a_bad_entry_is_a_problem_at_its_place(text, words):
+    with pytest.raises(DocumentError) as error:
+        read_document(GOOD + f"waves: {text}\n", "ward.yaml", Ward)
+    assert words in str(error.value)
