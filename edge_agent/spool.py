@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chassis.database import open_database
-from edge_agent import spool_books, spool_pruning
+from edge_agent import spool_books, spool_pruning, spool_times
+from edge_agent.anchors import Anchor
 from edge_agent.epochs import next_epoch, write_epoch
 from edge_agent.seqset import Range, SeqSet
 from edge_agent.spool_ballast import Ballast, free_bytes
@@ -90,6 +91,9 @@ class Spool:
             "SELECT format, id, epoch, note FROM meta"
         ).fetchone()
         upgrade(database, self.format)
+        with self._transaction():
+            spool_times.make_tables(database)
+            spool_times.tidy(database)
         self.format = FORMAT
         self.pruned, self.receipted, self.rejected, self.watermark = database.execute(
             "SELECT pruned, receipted, rejected, watermark FROM meta"
@@ -232,11 +236,29 @@ class Spool:
         return list(seqs)
 
     def newest_times(self) -> dict[str, int]:
-        """The latest time of each device among the rows held."""
+        """The latest time of each device among the rows held, guesses aside."""
         with self._reading() as database:
-            return dict(
-                database.execute("SELECT device, max(time) FROM record WHERE kind != ? GROUP BY device", (GAP,))
-            )
+            return spool_times.newest(database)
+
+    def anchors(self) -> list[Anchor]:
+        """When the time was known, as far back as that is kept."""
+        with self._reading() as database:
+            return spool_times.anchors(database)
+
+    def keep_anchor(self, anchor: Anchor) -> None:
+        """Remember when the time was known. Raises StorageError."""
+        with self._transaction() as database:
+            spool_times.keep_anchor(database, anchor)
+
+    def has_guesses(self, boot: str) -> bool:
+        """Whether there are rows that an anchor may still put right: of this boot, or of one that has had an anchor."""
+        with self._reading() as database:
+            return spool_times.has_guesses(database, boot)
+
+    def date_anew(self, limit: int) -> tuple[int, dict[str, int]]:
+        """Put right the times of up to `limit` rows; how many, and the latest time of each device."""
+        with self._transaction() as database:
+            return spool_times.date_anew(database, limit)
 
     def young(self, boot: str, since: int) -> list[tuple[int, int]]:
         """(seq, steady time) of the rows of this boot measured after `since`."""
@@ -277,6 +299,7 @@ class Spool:
         before = self.accepted()
         waves = SeqSet()
         rows: list[tuple[object, ...]] = []
+        guesses: list[tuple[int, Draft]] = []
         for draft in drafts:
             seq = before + len(rows) + 1
             body = draft.body(seq)
@@ -285,11 +308,14 @@ class Spool:
                 continue
             if draft.wave:
                 waves.add(seq)
+            if draft.measured is not None:
+                guesses.append((seq, draft))
             rows.append((seq, draft.kind, draft.device, draft.time, draft.steady, draft.boot, body))
         last = before + len(rows)
         try:
             with self._transaction() as database:
                 database.executemany(INSERT, rows)
+                spool_times.note_guesses(database, guesses)
         except StorageError as exc:
             # After an I/O error the commit is unknown: only a fresh look at the file tells.
             if not _is_full(exc):

@@ -20,6 +20,7 @@ CLOCK_FLOOR_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 CLOCK_CEILING_MS = 253_402_300_799_999  # 9999-12-31, the last time the wire can say
 ALARM_STATES = frozenset({"device_alarm", "asystole", "apnea", "drill"})  # a full spool gives these up last
 TRUSTED_DRIFT_MS = 1_000  # a stamp further than this from the clock is not the clock's word any more
+SMEARED_MS = 12 * 3_600_000  # a clock that was ahead by more is not waited for: that would take days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Draft:
     kind: str = "vitals"  # or alarm, wave, gap: what the spool gives up last, first, never
     gap: Gap | None = None
     wave: bytes = b""  # a wave frame, encoded; whoever sends it gives it its number
+    measured: int | None = None  # steady time of the measurement, where `time` is a guess until the clock is set
 
     def record(self, seq: int) -> Record:
         """The record with its number."""
@@ -64,7 +66,8 @@ class Stamper:
         self.boot = boot
         self.dropped: Counter[str] = Counter()
         self._time = last_time
-        self._steady: int | None = None
+        self._guess = 0  # the last time told by a clock nobody has set: no reason to hold back a good one
+        self._moment: int | None = None
 
     def stamp(self, observation: Observation, *, wall: int, steady: int, clock: ClockQuality) -> Draft | None:
         """The draft of this observation, or None if it says nothing the wire can carry."""
@@ -72,10 +75,16 @@ class Stamper:
         states = tuple(state for state in observation.flags if self._known(state, DEVICE_STATES, "state"))
         if not (values or flags or states):
             return None
-        time = self._next_time(wall, steady)
+        known = clock != "unsynced" and wall >= CLOCK_FLOOR_MS
+        # Moments of a device strictly grow: guessed times that are put right later are to differ then, too.
+        moment = steady if self._moment is None else max(steady, self._moment + 1)
+        time = self._next_time(wall + (moment - steady if self._guess else 0), moment, known)
+        measured = None if known or observation.untimed else moment
         if observation.aperiodic:  # its own time may lie before what this device has already said
-            time = max(0, time - max(0, observation.age_ms))
-            wall -= observation.age_ms
+            age = max(0, observation.age_ms)
+            time = max(0, time - age)
+            wall -= age
+            measured = measured - age if measured is not None else None
         if observation.untimed or abs(time - wall) > TRUSTED_DRIFT_MS or wall < CLOCK_FLOOR_MS:
             clock = "unsynced"
         return Draft(
@@ -88,7 +97,12 @@ class Stamper:
             flags=flags,
             states=states,
             kind="alarm" if ALARM_STATES.intersection(states) else "vitals",
+            measured=measured,
         )
+
+    def dated(self, time: int) -> None:
+        """A record of this device, dated anew when the clock was set, has this time: the next one is later."""
+        self._time = max(self._time, time)
 
     def _numbers(self, observation: Observation) -> tuple[dict[str, float], dict[str, str]]:
         values: dict[str, float] = {}
@@ -106,13 +120,18 @@ class Stamper:
                 flags[name] = "out_of_range"
         return values, flags
 
-    def _next_time(self, wall: int, steady: int) -> int:
+    def _next_time(self, wall: int, moment: int, known: bool) -> int:
         """Wall time, unless that would run backwards: then half as fast as time goes by, until the wall catches up."""
         wall = min(max(wall, 0), CLOCK_CEILING_MS - 1)
-        passed = steady - self._steady if self._steady is not None else 0
-        self._steady = steady
-        self._time = wall if wall > self._time else self._time + max(1, passed // 2)
-        return self._time
+        passed = moment - self._moment if self._moment is not None else 0
+        self._moment = moment
+        last = self._time if known else max(self._time, self._guess)
+        time = wall if wall > last or last - wall > SMEARED_MS else last + max(1, passed // 2)
+        if known:
+            self._time = time
+        else:
+            self._guess = time
+        return time
 
     def _known(self, word: str, vocabulary: Container[str], kind: str) -> bool:
         known = word in vocabulary

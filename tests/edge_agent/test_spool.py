@@ -168,7 +168,7 @@ def truncate(data):
 
 
 def overwrite_page(data):
-    return data[:81_920] + os.urandom(4_096) + data[86_016:]
+    return data[:163_840] + os.urandom(4_096) + data[167_936:]
 
 
 def overwrite_books(data):
@@ -220,14 +220,14 @@ def test_rows_on_whole_pages_survive_a_damaged_page_and_the_lost_ones_are_declar
 def test_rows_the_hub_has_already_are_not_salvaged_to_be_sent_again(path, draft):
     spool = open_spool(path, retain_ms=1 << 40)
     spool.append([draft(number) for number in range(1, 2_001)])
-    spool.settle([(1, 500), (801, 2_000)], watermark=500)
+    spool.settle([(1, 800), (1_601, 2_000)], watermark=800)
     assert spool.holding().count == 2_000
     spool.close()
     path.write_bytes(overwrite_page(path.read_bytes()))
     *salvaged, gap = records(open_spool(path))
     numbers = {record.time - draft(0).time for record in salvaged}
     numbers |= {seq for low, high in gap.gap.spans() for seq in range(low, high + 1)}
-    assert numbers == set(range(501, 801))
+    assert numbers == set(range(801, 1_601))
 
 
 def test_when_the_books_are_damaged_every_row_is_sent_again_rather_than_lost(path, draft):
