@@ -24,6 +24,7 @@ from edge_agent.sources.listeners import Listener, Secrets, build_listener, new_
 from edge_agent.sources.sources import build_source
 from edge_agent.spool import Spool
 from edge_agent.spool_file import SpoolLock, open_spool
+from edge_agent.spool_stand_in import disk_refusal, stand_in
 from edge_agent.spool_thread import SpoolThread
 from vitals import topics
 from vitals.codec import encode
@@ -49,18 +50,23 @@ def run_agent(loaded: LoadedSettings, stop_event: Callable[[], asyncio.Event]) -
     address = broker_address(loaded)
     secrets = read_secrets(loaded)
     path = loaded.folder / loaded.settings.spool.path
+    refusal = disk_refusal(path)
+
+    async def main(spool: Spool) -> None:
+        agent = Agent(loaded, spool, address, secrets, refusal=refusal)
+        with _metrics(agent, spool, loaded):
+            await agent.run(stop_event())
+
+    if refusal:
+        log.error("the disk of the spool %s takes nothing (%s): readings go out from memory only", path, refusal)
+        with stand_in() as spool:
+            asyncio.run(main(spool))
+        return
     lock = SpoolLock(path)
     try:
         own = loaded.settings.spool
         kept = own.retain_after_ack if own.forget_on == "receipt" else 0
-        spool = open_spool(path, own.max_mb << 20 if own.max_mb else None, kept)
-
-        async def main() -> None:
-            agent = Agent(loaded, spool, address, secrets)
-            with _metrics(agent, spool, loaded):
-                await agent.run(stop_event())
-
-        asyncio.run(main())
+        asyncio.run(main(open_spool(path, own.max_mb << 20 if own.max_mb else None, kept)))
     finally:
         lock.release()
 
@@ -102,8 +108,11 @@ class Agent:
         address: Address,
         secrets: Secrets | None = None,
         clock: Clock | None = None,
+        refusal: str = "",
     ) -> None:
+        """`refusal`: why the disk takes nothing, when `spool` is in memory."""
         self._loaded = loaded
+        self._refusal = refusal
         self._secrets = secrets or {}
         self._settings = loaded.settings
         self._digest = loaded.digest
@@ -289,7 +298,7 @@ class Agent:
             rules=self.bedside.rules,
             hub_silent_since=self.bedside.silent_since,
             drill=self.drills.trace,
-            durability="degraded" if self.recorder.trouble else "full",
+            durability="degraded" if self.recorder.trouble or self._refusal else "full",
             ledger=self._ledger(),
         )
         return Message(topic=topics.up(self._gateway, "status"), payload=encode(status), retain=True)
@@ -306,6 +315,8 @@ class Agent:
         reasons = [self.publisher.reason]
         if self.recorder.trouble:
             reasons.append(f"spool_error: {self.recorder.trouble}")
+        if self._refusal:
+            reasons.append(f"spool_error: the disk takes nothing ({self._refusal}), readings are in memory only")
         if now < self._full_until:
             reasons.append(f"spool_full: {self.publisher.lanes.pruned} records pruned so far")
         elif spool.fill > HIGH_WATER or spool.disk_full:
@@ -334,6 +345,7 @@ class Agent:
             receipted=lanes.receipted,
             pruned=lanes.pruned,
             rejected=lanes.rejected,
+            volatile=bool(self._refusal),
             lost_before_spool={reason: count for reason, count in sorted(self.recorder.lost.items()) if count},
         )
         memory = self.publisher.memory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import time
 from pathlib import Path
 
@@ -23,6 +24,11 @@ def next_epoch(path: Path, known: int) -> int:
         known = max(known, int(_epoch_file(path).read_text()))
     seconds = max(int(time.time()), CLOCK_FLOOR_MS // 1_000 + int.from_bytes(os.urandom(2), "big"))
     return min(max(known + 1, seconds), VOLATILE_FROM - 1)
+
+
+def volatile_epoch() -> int:
+    """An epoch for records that no disk has: by chance, since nothing could remember the one before."""
+    return VOLATILE_FROM + secrets.randbelow(2**32 - VOLATILE_FROM)
 
 
 def write_epoch(path: Path, epoch: int) -> None:

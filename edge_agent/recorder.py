@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 from chassis.clock import Clock
 from edge_agent.clock_quality import ClockWatch
@@ -31,6 +31,7 @@ MEMORY = 20_000  # records that wait for a slow disk; then the oldest go, counte
 MEMORY_FOR_WAVES = MEMORY // 2
 RETRY_S = 1.0
 STALLED_MS = 3_000  # a write that takes longer is trouble, too
+LOOK_S = 0.1  # how often a write is looked at that does not end
 NEARLY_FULL = 0.9  # of the spool: from here on it is told of receipts before it gives anything up
 
 Committed = Callable[[Range, int], None]
@@ -181,7 +182,7 @@ class Recorder:
         try:
             if self.settle is not None and self._spool.spool.fill > NEARLY_FULL:
                 await self.settle()
-            done = await self._spool.call(self._spool.spool.append, [*parcel, *group])
+            done = await self._patiently(self._spool.call(self._spool.spool.append, [*parcel, *group]), len(group))
         except StorageError as exc:
             self._refused(exc)
             self._to_memory(exc)
@@ -198,6 +199,18 @@ class Recorder:
             self.memory.returned(back)
             self.in_memory()
         return True
+
+    async def _patiently(self, append: Coroutine[object, object, Appended], size: int) -> Appended:
+        """Wait for a slow disk; what comes meanwhile goes out from memory, behind the group of `size` it has now."""
+        writing = asyncio.create_task(append)
+        while not writing.done():
+            await asyncio.wait({writing}, timeout=LOOK_S)
+            if not writing.done() and self.trouble and len(self._pending) > size:
+                group = [self._pending.popleft() for _ in range(size)]
+                self._to_memory(StorageError(self.trouble))
+                self._pending.extend(group)
+                self.changed()
+        return await writing
 
     def _to_memory(self, exc: StorageError) -> None:
         """The disk does not take what is pending: send it from memory, and do not let who waits wait."""

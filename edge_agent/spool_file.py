@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from chassis.database import open_database, sync_folder
-from edge_agent.epochs import next_epoch, write_epoch
+from edge_agent.epochs import next_epoch, volatile_epoch, write_epoch
 from edge_agent.seqset import Range, SeqSet
 from edge_agent.spool import Spool
 from edge_agent.spool_ballast import free_bytes
@@ -79,10 +79,11 @@ def default_cap(path: Path) -> int:
         raise StorageError(f"cannot look at the disk of the spool {path}: {exc.strerror}") from exc
 
 
-def open_spool(path: Path, max_bytes: int | None = None, retain_ms: int = 0) -> Spool:
+def open_spool(path: Path, max_bytes: int | None = None, retain_ms: int = 0, *, volatile: bool = False) -> Spool:
     """Open the spool at `path`, or make it. A damaged one is moved aside and what can be read of it is kept.
 
-    Call with the SpoolLock held. Raises StorageError.
+    Call with the SpoolLock held. `volatile`: the path is in memory, and a new spool gets an epoch that says so.
+    Raises StorageError.
     """
     if max_bytes is None:
         max_bytes = default_cap(path)
@@ -96,7 +97,8 @@ def open_spool(path: Path, max_bytes: int | None = None, retain_ms: int = 0) -> 
             return Spool(path, max_bytes, retain_ms)
         _salvage(path, fresh, damage)
     else:
-        _create(fresh, next_epoch(path, 0), Salvage(rows=[], epoch=0, lost=[]), "")
+        epoch = volatile_epoch() if volatile else next_epoch(path, 0)
+        _create(fresh, epoch, Salvage(rows=[], epoch=0, lost=[]), "")
     _put_in_place(fresh, path)
     spool = Spool(path, max_bytes, retain_ms)
     write_epoch(path, spool.epoch)

@@ -6,14 +6,14 @@ Nothing here survives the process, so nothing here pretends to: the epoch is a v
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 
+from edge_agent.epochs import volatile_epoch
 from edge_agent.lanes import Lanes
 from edge_agent.seqset import Range, SeqSet
 from edge_agent.stamp import Draft
 from vitals.codec import encode
-from vitals.readings import GAP_DEVICE, MAX_GAP_RANGES, VOLATILE_FROM, Gap
+from vitals.readings import GAP_DEVICE, MAX_GAP_RANGES, Gap
 from vitals.sessions import Ledger
 
 MEMORY = 20_000  # records; then the oldest go, counted and declared when the disk is back
@@ -24,7 +24,7 @@ class MemorySpool:
     """Drafts by seq. Everything happens on the event loop."""
 
     def __init__(self, limit: int = MEMORY, jitter: Callable[[], float] = lambda: 1.0) -> None:
-        self.epoch = VOLATILE_FROM + secrets.randbelow(2**32 - VOLATILE_FROM)
+        self.epoch = volatile_epoch()
         self.lanes = Lanes(jitter=jitter)
         self._limit = limit
         self._drafts: dict[int, Draft] = {}
@@ -113,7 +113,7 @@ class MemorySpool:
     def returned(self, seqs: list[int]) -> None:
         """The disk has the parcel of `seqs`."""
         for seq in seqs:
-            del self._drafts[seq]
+            self._drafts.pop(seq, None)  # its receipt may have come meanwhile
             self.lanes.gone([(seq, seq)])
         self._lost.clear()
         self._lost_times.clear()

@@ -1,6 +1,7 @@
 """The whole agent while its disk is full, read-only or back, and while the hub forgets: against a real broker."""
 
 import resource
+import subprocess
 import time
 
 import pytest
@@ -73,6 +74,22 @@ def test_with_a_disk_that_refuses_live_readings_go_on_and_people_see_it_within_f
     heard = sorted((record.time, record.values["hr"]) for record in small_hub.rows.values() if record.values)
     assert [number for _, number in heard] == said[-len(heard) :]  # from when it first listened: each once, in order
     assert {entry.spooled for entry in small_hub.statuses[-1].ledger} == {0}
+
+
+def test_a_gateway_that_starts_on_a_read_only_disk_sends_live_readings_and_says_so(
+    small_disk, small_hub, broker, new_agent, talking
+):
+    folder = small_disk("2m")
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+    agent = new_agent(broker, f"spool: {{path: {folder}/spool.db, commit_interval: 50ms}}\n").start()
+    talking(lambda: len(small_hub.rows) > 20)
+    assert min(epoch for epoch, _ in small_hub.rows) >= VOLATILE_FROM
+    status = small_hub.statuses[-1]
+    assert status.durability == "degraded"
+    assert "spool_error: the disk takes nothing (Read-only file system)" in status.reason
+    assert status.ledger[0].volatile
+    assert agent.stop() == 0
+    assert list(folder.iterdir()) == []
 
 
 def test_with_a_full_disk_and_no_hub_the_oldest_go_and_the_hub_hears_which(

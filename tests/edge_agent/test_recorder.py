@@ -158,20 +158,28 @@ def test_what_falls_out_of_memory_is_declared_when_the_disk_is_back(bench, monke
     assert 0 < gap.gap.start <= gap.gap.end <= kept[0].time
 
 
-def test_a_disk_that_does_not_answer_is_trouble_too(bench, monkeypatch):
+def test_while_a_disk_does_not_answer_what_comes_goes_out_from_memory_and_nothing_twice(bench, monkeypatch):
     stand = bench()
     monkeypatch.setattr(recorder_module, "STALLED_MS", 20)
+    monkeypatch.setattr(recorder_module, "LOOK_S", 0.01)
     go_on = threading.Event()
     append = stand.spool.append
     monkeypatch.setattr(stand.spool, "append", lambda drafts: (go_on.wait(10), append(drafts))[1])
 
     async def scene():
-        stand.observe(1)
+        stand.observe(3)
         await until(lambda: "has not taken a record" in stand.recorder.trouble)
+        stand.observe(5)
+        await until(lambda: stand.recorder.memory.holds == 5)
+        stand.recorder.memory.went([(1, 2)])
+        stand.recorder.memory.lanes.receipt([(1, 2)], [], 2_000, 0)
         go_on.set()
-        await until(lambda: not stand.recorder.trouble)
+        await until(lambda: not stand.recorder.trouble and not stand.recorder.memory.owes)
 
     run(stand.recorder, scene)
+    *rows, gap = stored(stand.spool)
+    assert len(rows) == 6  # 3 on the way to the disk, 3 from memory; 2 the hub has had
+    assert (gap.gap.reason, gap.gap.spans()) == ("moved", [(3, 5)])
 
 
 def test_who_waits_hears_when_all_is_on_the_disk(bench):
