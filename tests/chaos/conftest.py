@@ -1,8 +1,9 @@
-"""A bad network for the tests of this folder."""
+"""A bad network and a hospital to torment, for the tests of this folder."""
 
 import pytest
 
 from tests.chaos.proxy import Proxy
+from tests.chaos.rig import Rig
 from tests.conftest import free_port
 
 
@@ -18,3 +19,18 @@ def new_proxy():
     yield make
     for proxy in made:
         proxy.stop()
+
+
+@pytest.fixture
+def new_rig(new_broker, tmp_path):
+    """Make rigs, not started: `new_rig(forget_on=…, rate=…)`. Their broker writes its file now and then."""
+    made = []
+
+    def make(**options) -> Rig:
+        broker = new_broker("persistence true\nautosave_interval 1\nautosave_on_changes false")
+        made.append(Rig(broker, tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for rig in made:
+        rig.close()
