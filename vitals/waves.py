@@ -32,6 +32,7 @@ _HEAD = struct.Struct("<IQQfffB")
 _LENGTH = struct.Struct("<H")
 _NUMBER = struct.Struct("<IQ")  # how the head begins
 _MOST_UNIT = 24
+_WHOLE = 2**24
 _CLOCKS: tuple[ClockQuality, ...] = get_args(ClockQuality)
 _MOST_MS = 253_402_300_799_999
 
@@ -80,9 +81,15 @@ def pack(values: Sequence[float | None]) -> tuple[float, float, bytes]:
     values = [value if value is not None and math.isfinite(value) else None for value in values]
     present = [value for value in values if value is not None]
     low, high = min(present, default=0.0), max(present, default=0.0)
-    if low >= -32_767 and high <= 32_767 and all(float(value).is_integer() for value in present):
-        return 1.0, 0.0, _bytes(array("h", [NO_SAMPLE if value is None else int(value) for value in values]))
+    if _exact(present, low, high):
+        middle = 0 if low >= -32_767 and high <= 32_767 else int(low + high) // 2
+        return 1.0, middle, _bytes(array("h", [NO_SAMPLE if v is None else int(v) - middle for v in values]))
     return quantise(values, low, high)
+
+
+def _exact(present: Sequence[float], low: float, high: float) -> bool:
+    """Whether these are whole numbers that int16 can hold around a middle which float32 can."""
+    return high - low <= 65_533 and low > -_WHOLE and high < _WHOLE and all(float(v).is_integer() for v in present)
 
 
 def quantise(values: Sequence[float | None], low: float, high: float) -> tuple[float, float, bytes]:

@@ -67,8 +67,9 @@ def test_what_lies_outside_the_range_is_held_at_its_edge():
     assert frame(scale=scale, offset=offset, samples=samples).values() == pytest.approx([5, -5])
 
 
-@given(st.lists(st.integers(-32_767, 32_767) | st.none(), min_size=1, max_size=50))
-def test_counts_of_a_device_are_carried_exactly(values):
+@given(st.lists(st.integers(-32_766, 32_766) | st.none(), min_size=1, max_size=50), st.integers(-1, 500))
+def test_counts_of_a_device_are_carried_exactly(values, shift):
+    values = [value if value is None else value + shift * 32_766 for value in values]
     scale, offset, samples = pack(values)
     assert frame(scale=scale, offset=offset, unit=RAW, samples=samples).values() == values
 
