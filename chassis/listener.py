@@ -42,6 +42,7 @@ class Listener:
         self._on_connect = on_connect
         self._version: Version = "3.1.1" if broker.protocol == "3.1.1" else "5"
         self.connected = False
+        self.passed_over = 0  # messages that nobody foresaw
 
     async def run(self) -> None:
         """Connect and listen until the connection is lost. Raises LinkError then, or when it cannot be made."""
@@ -92,6 +93,7 @@ class Listener:
         try:
             self._on_message(topic, payload, retained)
         except Exception:  # a message nobody foresaw must not take along those that came with it
+            self.passed_over += 1
             log.exception("a message on %s was passed over", topic)
 
 

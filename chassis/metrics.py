@@ -30,6 +30,7 @@ from vitals.errors import UsageError
 LOOP_TIMEOUT_S = 4.0  # a loop that does not answer for so long hangs; below the scrape timeout of our example
 CLIENT_TIMEOUT_S = 5.0
 MAX_CLIENTS = 8
+IDLE_S = 5.0  # the thread sleeps until somebody comes
 
 log = logging.getLogger(__name__)
 
@@ -98,14 +99,15 @@ def metrics_page(settings: MetricsSettings, counting: Counting, *, part: int = 0
     ProcessCollector(registry=registry)
     registry.register(_Page(counting, asyncio.get_running_loop()))
     server = _listen(settings.host, settings.port + part, registry)
-    thread = threading.Thread(target=partial(server.serve_forever, 0.1), name="metrics", daemon=True)
+    thread = threading.Thread(target=partial(server.serve_forever, IDLE_S), name="metrics", daemon=True)
     thread.start()
     try:
         log.info("metrics are at http://%s:%d/metrics", settings.host, settings.port + part)
         yield
     finally:
-        # The loop must not wait here for a thread that may be waiting for the loop.
-        threading.Thread(target=server.shutdown, daemon=True).start()
+        with contextlib.suppress(OSError):
+            server.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread; it never waits for the loop, its answers do
+        server.shutdown()
         server.server_close()
 
 
@@ -121,7 +123,9 @@ class _Page:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Everything there is to tell. Raises TimeoutError when the loop does not answer."""
+        """Everything there is to tell. Raises OverdueError when the loop does not answer."""
+        if self._loop.is_closed():
+            raise OverdueError
         asked = asyncio.run_coroutine_threadsafe(self._look(), self._loop)
         try:
             found = asked.result(LOOP_TIMEOUT_S)
@@ -192,8 +196,10 @@ class _Answer(BaseHTTPRequestHandler):
         encode, content = choose_encoder(self.headers.get("Accept", ""))
         try:
             page = encode(self.server.registry)
-        except (OverdueError, RuntimeError):  # the loop hangs, or has ended
-            self._say(HTTPStatus.SERVICE_UNAVAILABLE, "the process does not answer: its event loop hangs\n")
+        except OverdueError:
+            self._say(
+                HTTPStatus.SERVICE_UNAVAILABLE, "the process does not answer: its event loop hangs, or has ended\n"
+            )
             return
         self._send(HTTPStatus.OK, content, page)
 

@@ -21,6 +21,7 @@ COUNTERS = {
     for name, help_ in {
         "received": "Records that came from gateways, again or not",
         "committed": "Records that are in the journal",
+        "waves": "Stretches of waveforms that are in the journal, of the committed",
         "duplicate": "Records that were here already",
         "late": "Records of backfill: stored, judged as late",
         "rejected": "Records that went into quarantine",
@@ -33,11 +34,19 @@ COUNTERS = {
 QUARANTINED = Family(
     name="wardline_quarantine_messages_total", kind="counter", help="Messages and records nobody could use"
 )
+OVER_QUOTA = Family(
+    name="wardline_messages_over_quota_total", kind="counter", help="Messages dropped unread: their sender flooded"
+)
 REASONS = Family(
     name="wardline_quarantine_reasons_total",
     kind="counter",
     help="The same by what is wrong with them",
     labels=("reason",),
+)
+PASSED_OVER = Family(
+    name="wardline_messages_passed_over_total",
+    kind="counter",
+    help="Messages the hub failed at: a mistake in the program, its log says which",
 )
 PENDING = Family(name="wardline_records_pending", kind="gauge", help="Records that wait for a commit")
 REFUSING = Family(name="wardline_journal_refusing", kind="gauge", help="Whether the disk takes no commit now")
@@ -137,6 +146,7 @@ FAMILIES = (
     *COUNTERS.values(),
     QUARANTINED,
     REASONS,
+    PASSED_OVER,
     PENDING,
     REFUSING,
     SIZE,
@@ -183,6 +193,8 @@ class HubMetrics:
             yield family.one(hub.intake.counters[name])
         yield QUARANTINED.one(hub.intake.counters["refused"])
         yield REASONS.by(hub.intake.reasons)
+        yield OVER_QUOTA.one(hub.quotas.dropped.total())
+        yield PASSED_OVER.one(hub.listener.passed_over)
         yield PENDING.one(hub.pending)
         yield REFUSING.one(hub.committer.refused)
         yield COMMIT.spread(hub.committer.took)

@@ -26,7 +26,7 @@ REASONS: Mapping[str, str] = {
 }
 """How a reason in a gateway's status begins, and the fault it is."""
 
-FOUND = ("bookkeeping-mismatch",)
+FOUND = ("bookkeeping-mismatch", "flood")
 """Faults of a gateway that others find out; they may also find those of REASONS."""
 
 
@@ -104,8 +104,8 @@ class Watch:
             known.found.pop(rule, None)
 
     def ages(self, now: int) -> dict[str, int]:
-        """Milliseconds since each gateway was heard, or since the watch began."""
-        return {name: now - gateway.heard for name, gateway in self._gateways.items()}
+        """Milliseconds since each gateway was heard, or since the watch began; without those nobody waits for."""
+        return {name: now - known.heard for name, known in self._gateways.items() if known.devices or known.ever}
 
     def broker(self, connected: bool, now: int) -> None:
         """Whether the hub has its broker."""
