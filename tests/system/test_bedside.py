@@ -21,7 +21,7 @@ def alarm_at_the_bed(bed, seconds=20):
 def first_low(bed):
     """When the monitor's low value was measured first, by what the hub has stored in the end."""
     rows = bed.rows("SELECT time, body FROM record WHERE device = 'mon-a' ORDER BY time")
-    return next(time for time, body in rows if 0 < json.loads(body).get("values", {}).get("spo2", 99) < 90)
+    return next((time for time, body in rows if 0 < json.loads(body).get("values", {}).get("spo2", 99) < 90), None)
 
 
 def silent(bed, seconds=20):
