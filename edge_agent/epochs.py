@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from chassis.database import sync_folder
+from chassis.failpoints import failpoint
 from edge_agent.stamp import CLOCK_FLOOR_MS
 from vitals.errors import StorageError
 from vitals.readings import VOLATILE_FROM
@@ -40,6 +41,7 @@ def write_epoch(path: Path, epoch: int) -> None:
             out.write(f"{epoch}\n")
             out.flush()
             os.fsync(out.fileno())
+        failpoint("epoch.file.before_rename")
         fresh.replace(file)
         sync_folder(file.parent)
     except OSError as exc:

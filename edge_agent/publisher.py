@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from chassis.clock import Clock
+from chassis.failpoints import failpoint
 from chassis.paho_session import Connection, Message, PahoSession
 from edge_agent.lanes import Lanes, Plan
 from edge_agent.seqset import Range, SeqSet
@@ -140,8 +141,10 @@ class Publisher:
         self.memory.settled()
         lanes = self.lanes
         receipted, rejected = lanes.settled()
+        failpoint("forget.before")
         spool = self._spool.spool
         await self._spool.call(spool.settle, receipted, rejected, lanes.watermark, self._clock.wall_ms())
+        failpoint("forget.after")
         lanes.noted([*receipted, *rejected])
 
     # The session's side
@@ -215,6 +218,7 @@ class Publisher:
         assert self.session is not None
         for message in self._greet():
             self.session.publish(message)
+        failpoint("hello.after")
 
     def _both(self) -> tuple[Lanes, ...]:
         return (self.lanes, self.memory.lanes) if self.memory.lanes.accepted else (self.lanes,)
@@ -242,7 +246,9 @@ class Publisher:
             if reason not in self.rejected:
                 log.error("the hub put record %d into quarantine: %s", seq, reason)
             self.rejected[reason.partition("=")[0]] += 1
+        failpoint("receipt.taken.before")
         lanes.receipt(receipt.committed, [seq for seq, _ in receipt.rejected], receipt.credit, now)
+        failpoint("receipt.taken.after")
 
     def _compare(self, receipt: Receipt) -> None:
         """A hub whose watermark is below what it once gave a receipt for was put back from an older copy."""
@@ -298,7 +304,9 @@ class Publisher:
             payload = b"".join(renumbered(body, epoch, seq) for seq, body in rows)
         else:
             payload = b'{"epoch":%d,"records":[%b]}' % (epoch, b",".join(body for _, body in rows))
+        failpoint("publish.before")
         token = self.session.publish(Message(topic=topics.up(self._gateway, plan.lane), payload=payload))
+        failpoint("publish.after")
         if token is None:
             return False
         self._carried[token] = (lanes, list(seqs))

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 from chassis.clock import Clock
+from chassis.failpoints import failpoint
 from edge_agent.clock_quality import ClockWatch
 from edge_agent.seqset import Range
 from edge_agent.spool import Appended
@@ -179,6 +180,7 @@ class Recorder:
             return False
         lost_before = self.lost["memory_full"]
         self._writing_since = self._clock.steady_ms()
+        failpoint("recorder.append.before")
         try:
             if self.settle is not None and self._spool.spool.fill > NEARLY_FULL:
                 await self.settle()
@@ -189,6 +191,7 @@ class Recorder:
             raise
         finally:
             self._writing_since = None
+        failpoint("recorder.append.after")
         # While the disk was slow the oldest may have been pushed out of the queue; they are stored after all.
         pushed_out = self.lost["memory_full"] - lost_before
         self.lost["memory_full"] -= min(pushed_out, len(group))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chassis.database import open_database
+from chassis.failpoints import failpoint
 from edge_agent import spool_books, spool_pruning, spool_times
 from edge_agent.anchors import Anchor
 from edge_agent.epochs import next_epoch, write_epoch
@@ -174,6 +175,8 @@ class Spool:
                     "UPDATE meta SET receipted = receipted + ?, rejected = rejected + ?, watermark = ?",
                     (*counts, watermark),
                 )
+                failpoint("spool.settle.before_commit")
+            failpoint("spool.settle.after_commit")
             self.receipted += counts[0]
             self.rejected += counts[1]
             self.watermark = watermark
@@ -206,6 +209,8 @@ class Spool:
             receipted = max(0, self.receipted - present.count() - wanted.count())
             pruned = spool_books.settled(database).count() - receipted - self.rejected
             database.execute("UPDATE meta SET receipted = ?, pruned = ?, watermark = ?", (receipted, pruned, watermark))
+            failpoint("spool.refill.before_commit")
+        failpoint("spool.refill.after_commit")
         self.receipted, self.pruned, self.watermark = receipted, pruned, watermark
         self.rows += gaps[1] - gaps[0] + 1
         return Refill(ranges=tuple(present), missing=tuple(wanted), gaps=gaps)
@@ -282,6 +287,8 @@ class Spool:
                 "UPDATE meta SET epoch = ?, note = ?, receipted = 0, rejected = 0, pruned = ?, watermark = 0",
                 (epoch, note, known.count()),
             )
+            failpoint("spool.epoch.before_commit")
+        failpoint("spool.epoch.after_commit")
         write_epoch(self.path, epoch)
         self.epoch, self.note = epoch, note
         self.receipted = self.rejected = self.watermark = 0
@@ -316,12 +323,14 @@ class Spool:
             with self._transaction() as database:
                 database.executemany(INSERT, rows)
                 spool_times.note_guesses(database, guesses)
+                failpoint("spool.append.before_commit")
         except StorageError as exc:
             # After an I/O error the commit is unknown: only a fresh look at the file tells.
             if not _is_full(exc):
                 self._reopen()
             if not rows or self.accepted() != last:
                 raise
+        failpoint("spool.append.after_commit")
         self.rows += len(rows)
         if not self.lowest and rows:
             self.lowest = before + 1
@@ -368,11 +377,14 @@ class Spool:
         if self._kept():
             with self._transaction() as database:
                 dropped, self._kept_from = spool_pruning.drop_kept(database, limit, self._kept_from)
+                failpoint("spool.drop.before_commit")
             if dropped:
                 self._recount(-dropped)
                 return True
         with self._transaction() as database:
             given = spool_pruning.sacrifice(database, limit, reason, like)
+            failpoint("spool.prune.before_commit")
+        failpoint("spool.prune.after_commit")
         if given is None:
             return False
         self._sacrifices.append(given)
@@ -397,6 +409,8 @@ class Spool:
                 dropped, self._kept_from = spool_pruning.drop_kept(
                     database, min(TRIM_ROWS, kept), self._kept_from, None if limit else older_than
                 )
+                failpoint("spool.trim.before_commit")
+            failpoint("spool.trim.after_commit")
             self._recount(-dropped)
             kept = self._kept()
             if dropped < TRIM_ROWS:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from chassis.database import open_database, sync_folder
+from chassis.failpoints import failpoint
 from edge_agent.epochs import next_epoch, volatile_epoch, write_epoch
 from edge_agent.seqset import Range, SeqSet
 from edge_agent.spool import Spool
@@ -99,7 +100,9 @@ def open_spool(path: Path, max_bytes: int | None = None, retain_ms: int = 0, *, 
     else:
         epoch = volatile_epoch() if volatile else next_epoch(path, 0)
         _create(fresh, epoch, Salvage(rows=[], epoch=0, lost=[]), "")
+    failpoint("spool.new.made")
     _put_in_place(fresh, path)
+    failpoint("spool.new.placed")
     spool = Spool(path, max_bytes, retain_ms)
     write_epoch(path, spool.epoch)
     return spool
@@ -141,11 +144,14 @@ def _salvage(path: Path, fresh: Path, damage: str) -> None:
         f"spool_damaged: {damage}; {len(found.rows)} records salvaged, {lost} lost, the old file is {aside.name}"
     ).replace("; ", ", ")
     log.error("%s", note)
+    failpoint("spool.salvage.read")
     _create(fresh, next_epoch(path, found.epoch), found, note)
+    failpoint("spool.salvage.made")
     for suffix in ("-wal", "-shm", ""):
         source = path.with_name(path.name + suffix)
         if source.exists():
             source.replace(aside.with_name(aside.name + suffix))
+            failpoint("spool.salvage.aside")
     sync_folder(path.parent)
 
 
