@@ -28,6 +28,7 @@ from hub.deeds import past_answers
 from hub.drills import Drills
 from hub.faults import Faults
 from hub.ingest.intake import Intake
+from hub.ingest.quota import Quotas
 from hub.ingest.receipts import COALESCE_S, Receipts
 from hub.ingest.waves import WaveIntake
 from hub.journal import Batch, Journal, StateRow, Write
@@ -100,6 +101,9 @@ class Hub:
         self.clocks = ClockOffsets()
         self.picture = LivePicture(self.registry, settings.hub, self.clocks.offset)
         self._beds_of = self.registry.beds_of_gateways()
+        self.quotas = Quotas(
+            self.registry.gateways, settings.quota.messages_per_s, settings.quota.mb_per_s * 1_000_000
+        )
         self.watch = Watch(settings.hub, self._beds_of, now)
         self.paging = PagerWatch(settings.hub, expected=settings.pagers.file is not None, now=now)
         self.drills = Drills(self.registry, settings.hub, settings.drill.every, self.journal, now)
@@ -210,6 +214,9 @@ class Hub:
         up = topics.parse_up(topic)
         if up is not None:
             gateway, channel = up
+            if not self.quotas.take(gateway, len(payload), now):
+                self.watch.heard(gateway, now)  # it is not silent, it shouts
+                return
             if channel == "vitals" or channel == "backfill":
                 self._records(gateway, channel, topic, payload, retained, now)
                 return
@@ -370,6 +377,8 @@ class Hub:
         while True:
             now = self._clock.now()
             connected = self._hears
+            for gateway, words in self.quotas.news(now):
+                self.watch.found(gateway, "flood", words)
             # Faults come first: what a dead gateway explains must not be raised thirty times beside it.
             events = self.faults.advance(
                 now, connected=connected, refusing=self.committer.refused, trouble=self.books.trouble

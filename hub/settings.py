@@ -96,6 +96,13 @@ class ConsoleSettings(_Section, frozen=True, kw_only=True):
             )
 
 
+class QuotaSettings(_Section, frozen=True, kw_only=True):
+    """How much one gateway may send; what is over it is dropped without a receipt. All strangers share one quota."""
+
+    messages_per_s: Annotated[float, msgspec.Meta(ge=1, le=1_000_000)] = 2_000
+    mb_per_s: Annotated[float, msgspec.Meta(gt=0, le=10_000)] = 16
+
+
 class BedSettings(_Section, frozen=True, kw_only=True):
     """One bed place. `profile` is the rule set it is judged by, `tags` are what rules with a scope may ask for."""
 
@@ -161,6 +168,7 @@ class HubSettings(_Section, frozen=True, kw_only=True):
     drill: DrillSettings = msgspec.field(default_factory=DrillSettings)
     metrics: MetricsSettings | None = None
     credit: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2_000
+    quota: QuotaSettings = msgspec.field(default_factory=QuotaSettings)
     log_level: Annotated[str, msgspec.Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
 
     def __post_init__(self) -> None:

@@ -34,6 +34,7 @@ FAULTS: dict[str, Fault] = {
     "spool-full": Fault("medium", "The gateway's store is full, readings are being lost"),
     "spool-degraded": Fault("low", "The gateway's store is kept in memory only", onset_delay=10_000),
     "projection-refused": Fault("low", "A store behind the hub refuses data", onset_delay=30_000),
+    "flood": Fault("medium", "A gateway sends more than its quota, the rest is dropped"),
     # A clock is off until its first answer from a time server; that takes seconds after each start.
     "clock-offset": Fault("low", "The gateway's clock is wrong", onset_delay=60_000, off_delay=60_000),
 }

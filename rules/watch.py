@@ -143,8 +143,11 @@ class Watch:
         known = gateway.said and not gateway.down
         standing = gateway.reasons | gateway.found
         for rule in (*REASONS.values(), *FOUND):
-            if known or rule in gateway.told:
-                found.append((rule, rule in standing if known else None, standing.get(rule, "")))
+            # What the hub has found by itself needs no word of the gateway.
+            ours = rule in FOUND and (rule in gateway.found or rule in gateway.told)
+            sure = known or (ours and not gateway.down)
+            if sure or rule in gateway.told:
+                found.append((rule, rule in standing if sure else None, standing.get(rule, "")))
         return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TypeVar
 
 import msgspec
@@ -41,6 +42,39 @@ def decode(payload: bytes, type_: type[_T]) -> _T:
         raise WireError("not UTF-8") from error
     except RecursionError as error:
         raise WireError("nested too deeply") from error
+
+
+def repeated_key(payload: bytes) -> str | None:
+    """A key that an object of this JSON has twice, or None: which of the two was meant, nobody can know.
+
+    Far slower than decoding: for payloads that `keys_are_plain` cannot vouch for.
+    """
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            found.append(next(name for name in names if names.count(name) > 1))
+
+    try:
+        json.loads(payload, object_pairs_hook=look)
+    except (ValueError, RecursionError):
+        return None  # not ours to judge: decoding says what is wrong
+    return found[0] if found else None
+
+
+def keys_are_plain(payload: bytes, batch: Batch) -> bool:
+    """Whether `payload` has no more keys than `batch` needs, so that none can be there twice. False: look closer."""
+    keys = 2 + (batch.gateway is not None)
+    for record in batch.records:
+        keys += 3 + (record.clock != "synced") + bool(record.states)
+        if record.values:
+            keys += 1 + len(record.values)
+        if record.flags:
+            keys += 1 + len(record.flags)
+        if record.gap is not None:
+            return False
+    return payload.count(b'":') == keys
 
 
 def decode_batch(payload: bytes, gateway: str) -> Batch:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from vitals.codec import check_record, decode, decode_batch, require_gateway
+from vitals.codec import check_record, decode, decode_batch, keys_are_plain, repeated_key, require_gateway
 from vitals.errors import WireError
 from vitals.identity import is_gateway_id
 from vitals.readings import Batch, Epoch, Record, Seq
@@ -54,6 +54,8 @@ def admit(gateway: str, payload: bytes, registered: Collection[str]) -> Admitted
         batch = decode_batch(payload, gateway)
     except WireError as error:
         return _salvage(gateway, payload, error)
+    if not keys_are_plain(payload, batch) and (key := repeated_key(payload)) is not None:
+        return _salvage(gateway, payload, _ambiguous(key))
     if not any(map(check_record, batch.records)):
         return Admitted(epoch=batch.epoch, records=batch.records)
     return _sift(batch)
@@ -82,8 +84,12 @@ def _salvage(gateway: str, payload: bytes, cause: WireError) -> Admitted:
     require_gateway(envelope.gateway, gateway)
     records: list[Record] = []
     rejected: list[Rejected] = []
-    for raw in envelope.records:
-        part = bytes(raw)
+    parts = [bytes(raw) for raw in envelope.records]
+    twice = [repeated_key(part) for part in parts]
+    whole = None if any(twice) else repeated_key(payload)
+    if whole is not None or "seq" in twice:  # nothing says which records are meant
+        raise _ambiguous(whole or "seq")
+    for part, key in zip(parts, twice, strict=True):
         try:
             record = decode(part, Record)
         except WireError as error:
@@ -93,9 +99,13 @@ def _salvage(gateway: str, payload: bytes, cause: WireError) -> Admitted:
                 raise cause from unnumbered
             rejected.append(Rejected(seq, error.reason, part))
             continue
-        reason = check_record(record)
+        reason = check_record(record) if key is None else _ambiguous(key).reason
         if reason is None:
             records.append(record)
         else:
             rejected.append(Rejected(record.seq, reason, part))
     return Admitted(epoch=envelope.epoch, records=records, rejected=rejected)
+
+
+def _ambiguous(key: str) -> WireError:
+    return WireError(f"ambiguous: {key[:40]} is said twice")

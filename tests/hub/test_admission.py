@@ -3,9 +3,13 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hub.ingest.admission import admit
+from vitals.codec import encode, keys_are_plain
 from vitals.errors import WireError
+from vitals.readings import Batch, Record
 
 REGISTERED = {"gw-a"}
 
@@ -97,3 +101,47 @@ def test_a_number_too_large_for_a_float_is_rejected_by_number():
 def test_a_record_that_is_not_utf8_is_rejected_by_number():
     admitted = admit("gw-a", b'{"epoch":1,"records":[{"seq":4,"device":"\xff","time":1}]}', REGISTERED)
     assert [(one.seq, one.reason) for one in admitted.rejected] == [(4, "not UTF-8")]
+
+
+def test_a_value_said_twice_is_rejected_by_number_because_nobody_knows_which_is_meant():
+    said = (
+        b'{"epoch":1,"records":[{"seq":1,"device":"a","time":1,"values":{"hr":72.0}},'
+        b'{"seq":2,"device":"a","time":1,"values":{"hr":72.0,"hr":30.0}}]}'
+    )
+    admitted = admit("gw-a", said, REGISTERED)
+    assert [one.seq for one in admitted.records] == [1]
+    assert [(one.seq, one.reason) for one in admitted.rejected] == [(2, "ambiguous: hr is said twice")]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'{"epoch":1,"epoch":2,"records":[{"seq":1,"device":"a","time":1,"values":{"hr":72}}]}',
+        b'{"epoch":1,"records":[],"records":[{"seq":1,"device":"a","time":1,"values":{"hr":72}}]}',
+        b'{"epoch":1,"records":[{"seq":1,"seq":2,"device":"a","time":1,"values":{"hr":72}}]}',
+    ],
+)
+def test_a_message_that_says_twice_which_records_it_brings_is_refused_whole(said):
+    assert refusal(said).startswith("ambiguous")
+
+
+def test_keys_nobody_knows_and_spaces_are_no_repetition():
+    said = (
+        b'{ "epoch" : 1, "note": {"a": 1}, "records": [ {"seq": 1, "device": "a", "time": 1, "values": {"hr": 72}} ] }'
+    )
+    assert [one.seq for one in admit("gw-a", said, REGISTERED).records] == [1]
+
+
+@given(
+    st.dictionaries(st.sampled_from(["hr", "spo2", "rr"]), st.integers(20, 90), max_size=3),
+    st.sampled_from(["synced", "holdover"]),
+    st.booleans(),
+)
+def test_what_our_own_gateways_send_needs_no_second_look(values, clock, named):
+    batch = Batch(
+        epoch=1,
+        gateway="gw-a" if named else None,
+        records=[Record(seq=1, device="a", time=1, values=values, clock=clock, states=("artifact",))],
+    )
+    body = encode(batch).replace(b',"gateway":null', b"")
+    assert keys_are_plain(body, batch)
