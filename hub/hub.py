@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 from chassis.clock import Clock, DisciplinedClock, SystemClock
+from chassis.failpoints import failpoint
 from chassis.listener import Listener
 from chassis.session import Session, Will
 from chassis.tasks import run_until, supervise
@@ -254,8 +255,10 @@ class Hub:
         self.workshop.spoke(gateway, now)
         if self.committer.refused and self.intake.pending.size >= WAITING_ROWS:
             self.intake.shed()
+        failpoint("admit.before")
         began = perf_counter()
         epoch, events = self.intake.records(gateway, topic, payload, late=channel == "backfill", now=now)
+        failpoint("admit.after")
         if events:
             self._announce(events)
             self.tally.announce.observe(perf_counter() - began)
@@ -271,6 +274,7 @@ class Hub:
             self.intake.shed()
         for epoch in self.waves.take(gateway, topic, payload, now):
             self.receipts.owe(gateway, epoch)
+        failpoint("admit.waves.after")
         self.committer.wake()
 
     def _bedside(self, gateway: str, payload: bytes, retained: bool, now: int) -> None:
@@ -278,8 +282,10 @@ class Hub:
             return
         self.watch.heard(gateway, now)
         taken = take_report(self.engine, self._beds_of, gateway, payload, now)
+        failpoint("adopt.before")
         self._keep(*taken.writes)
         self._announce(taken.events)
+        failpoint("adopt.after")
 
     def _paging_said(self, topic: str, payload: bytes, now: int) -> None:
         try:
@@ -301,9 +307,11 @@ class Hub:
             self.telling.answer(answer)
             return
         log.info("%s by client %s: %s", action, client, answer.result.reason or "done")
+        failpoint("command.before")
         self.intake.pending.writes += answer.writes
         self.telling.answer_later(answer)
         self._announce(answer.events)
+        failpoint("command.after")
 
     def _retained_alarm(self, topic: str, bed: BedKey, rule: str, payload: bytes, retained: bool) -> None:
         standing = self.engine.alarms(bed) if bed in self.registry.bed_titles else []
@@ -336,7 +344,9 @@ class Hub:
     def _committed(self, batch: Batch, ids: list[int]) -> None:
         self.intake.counters["committed"] += batch.size
         self.tally.committed(batch, self._clock.now())
+        failpoint("committed.told.before")
         self.telling.committed(ids)
+        failpoint("committed.told.after")
         for gateway, epoch in batch.settled:
             self.receipts.owe(gateway, epoch)
         self.receipts.rejected(batch.refusals)
@@ -409,8 +419,10 @@ class Hub:
     def _found(self, found: Found) -> None:
         summary = found.summary
         log.info("%d late readings of ward %s: %d alarms found", summary.records, summary.ward, summary.found)
+        failpoint("late.found.before")
         self.telling.say_later(topics.late(summary.ward), encode(summary))
         self._keep(*found.writes)
+        failpoint("late.found.after")
 
     def _keep(self, *writes: Write) -> None:
         self.intake.pending.writes += writes

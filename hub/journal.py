@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chassis.database import open_database
+from chassis.failpoints import failpoint
 from hub.journal_gaps import GapRow, Key, read_ranges, refill, save_gaps, save_settled
 from hub.journal_schema import SCHEMA
 from hub.journal_waves import WaveRow, save_waves
@@ -263,7 +264,9 @@ class Journal:
             refill(db, batch.refilled)
             self._retention.prune(keep_after, batch.size, quarantined=bool(batch.quarantine))
             db.execute("UPDATE meta SET value = ? WHERE key = 'commits'", (str(self._number + 1),))
+            failpoint("journal.commit.before")
             db.execute("COMMIT")
+            failpoint("journal.commit.after")
         except sqlite3.Error as error:
             self._unsure = batch, event_ids
             with contextlib.suppress(sqlite3.Error):
@@ -306,7 +309,9 @@ class Journal:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany("DELETE FROM outbox WHERE event = ?", [(number,) for number in event_ids])
+            failpoint("outbox.confirm.before")
             self._db.execute("COMMIT")
+            failpoint("outbox.confirm.after")
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from chassis.clock import DisciplinedClock
+from chassis.failpoints import failpoint
 from hub.history import History
 from hub.journal import Write
 from hub.late import Found, Gap, Gaps, Replay, judged_row, look_back
@@ -60,6 +61,7 @@ class Lookback:
                 return
             self._found(found)
         if not self._gaps:  # nothing has come late meanwhile, so all up to there is looked at
+            failpoint("late.judged.before")
             self._keep(judged_row(position))
 
     def _position(self) -> int:

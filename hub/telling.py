@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from chassis.failpoints import failpoint
 from chassis.session import Session
 from hub.alarms.announcer import Announcer
 from hub.alarms.desk import Answer
@@ -75,8 +76,10 @@ class Telling:
         for number, (generation, event) in zip(ids, self._aboard.events, strict=True):
             self._announcer.committed(number, event, generation)
         for answer in self._aboard.answers:
+            failpoint("answer.before")
             self._done(answer)
             self.answer(answer)
+            failpoint("answer.after")
         for topic, payload in self._aboard.words:
             self._session.publish(topic, payload)
 

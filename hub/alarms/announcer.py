@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from chassis.failpoints import failpoint
 from chassis.session import Session
 from vitals import topics
 from vitals.alarms import Alarm, AlarmEvent
@@ -32,8 +33,11 @@ class Announcer:
     def announce(self, event: AlarmEvent) -> None:
         """Say one transition: the state of its alarm, then the event."""
         body = b"" if event.change in _ENDED else encode(event.alarm)
+        failpoint("announce.before")
         self._session.publish(self._state_topic(event.alarm), body, retain=True)
+        failpoint("announce.between")
         self._session.publish(self._event_topic(event.alarm), encode(event))
+        failpoint("announce.after")
 
     def committed(self, number: int, event: AlarmEvent, generation: int) -> None:
         """An event is in the outbox now as `number`; it was announced in connection `generation`, 0: in none."""

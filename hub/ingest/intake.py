@@ -6,6 +6,7 @@ from collections import Counter
 
 import msgspec
 
+from chassis.failpoints import failpoint
 from hub.history import RecordBody
 from hub.ingest.admission import Admitted, admit
 from hub.ingest.quarantine import quarantine_row
@@ -169,6 +170,7 @@ class Intake:
             taken.add_range(low, high)
             settled.add_range(low, high)
         self.pending.gaps.append(row._replace(missing=missing))
+        failpoint("gap.declared")
         self.counters["gap"] += missing.count() if row.gap.first else row.gap.count
 
     def shed(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chassis.failpoints import failpoint
 from hub.journal import Journal, Refusal
 from vitals import topics
 from vitals.codec import encode
@@ -44,7 +45,9 @@ class Receipts:
                 credit=self._credit,
                 time=now,
             )
+            failpoint("receipt.publish.before")
             self.sent += self._publish(topics.receipt(gateway), encode(receipt))
+            failpoint("receipt.publish.after")
 
 
 def _newest_and_watermark(settled: Ranges) -> list[tuple[int, int]]:

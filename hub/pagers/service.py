@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from chassis.clock import Clock, DisciplinedClock, SystemClock
+from chassis.failpoints import failpoint
 from chassis.session import Session, Will
 from chassis.tasks import run_until, supervise
 from hub.pagers.channels import channels_of
@@ -173,6 +174,7 @@ class PagerService:
                     log.warning("cannot read the receipt of %s: %s", recipient, error.reason)
                     return
                 self._words.append(Word(receipt.page, recipient, "received"))
+                failpoint("page.receipt.taken")
             case _:
                 pass
 
@@ -226,11 +228,13 @@ class PagerService:
     def _send(self, page: Page) -> None:
         log.info("page %s to %s about %d alarms, attempt %d", page.id, page.recipient, len(page.alarms), page.attempt)
         recipient = self._plan.recipients[page.recipient]
+        failpoint("page.send.before")
         if recipient.mqtt and self._session.publish(topics.page(page.recipient), encode(page)):
             self._handed.append((self._session.generation, page.id))
         for courier in self._couriers:
             if courier.recipient == page.recipient:
                 courier.take(page)
+        failpoint("page.send.after")
 
     def _make_couriers(self, plan: Plan, folder: Path) -> list[Courier]:
         """One per recipient and channel; what is set up wrongly is a fault of its recipient, not of the others."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from chassis.database import open_database
+from chassis.failpoints import failpoint
 from hub.pagers.events import BEGINNING, Bookmark
 from rules.paging import Call, Changes, Delivery, Escalation
 from vitals.alarms import Alarm
@@ -152,7 +153,9 @@ class PageStore:
             db.executemany("INSERT INTO fault VALUES (?, ?, ?)", [(f.recipient, f.reason, f.since) for f in faults])
             db.executemany("INSERT OR REPLACE INTO link (hash, delivery, expires) VALUES (?, ?, ?)", links)
             self._prune(now)
+            failpoint("pages.save.before_commit")
             db.execute("COMMIT")
+            failpoint("pages.save.after_commit")
         except sqlite3.Error as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from chassis.database import open_database, open_read_only
+from chassis.failpoints import failpoint
 from hub.projections.sink import Stream
 from vitals.errors import StorageError
 
@@ -151,7 +152,9 @@ class Cursors:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             write(self._db)
+            failpoint("cursor.write.before_commit")
             self._db.execute("COMMIT")
+            failpoint("cursor.write.after_commit")
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")

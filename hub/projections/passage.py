@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from chassis.clock import SystemClock
+from chassis.failpoints import failpoint
 from hub.projections.cursors import START, Cursor, Cursors
 from hub.projections.feed import Feed, bookmark
 from hub.projections.sink import STREAMS, Entry, PoisonError, Sink, Stream
@@ -46,7 +47,9 @@ class Passage:
             self._resume(stream)
             return 0
         self._note_pruned(stream, entries)
+        failpoint("project.write.before")
         self._write(stream, entries)
+        failpoint("project.write.after")
         self._at[stream] = Cursor(entries[-1].id, bookmark(entries[-1]))
         self._cursors.advance(stream, self._at[stream], self.lag(), self._clock.wall_ms())
         return len(entries)
