@@ -54,7 +54,7 @@ class Session:
         self._broker = broker
         self._folder = folder
         self._client_id = client_id
-        self._subscriptions = subscriptions
+        self._subscriptions = list(subscriptions)
         self._on_message = on_message
         self._on_connect = on_connect
         self._will = will
@@ -82,6 +82,20 @@ class Session:
         except OverflowError:  # gmqtt has no free packet id: the broker has stopped acknowledging
             return False
         return True
+
+    def subscribe(self, topic: str) -> None:
+        """Listen to one more topic, from now on and after each connect."""
+        if topic not in self._subscriptions:
+            self._subscriptions.append(topic)
+            if self._client is not None:
+                self._client.subscribe(gmqtt.Subscription(topic, qos=1))
+
+    def unsubscribe(self, topic: str) -> None:
+        """Listen to it no longer."""
+        if topic in self._subscriptions:
+            self._subscriptions.remove(topic)
+            if self._client is not None:
+                self._client.unsubscribe(topic)
 
     async def run(self) -> None:
         """Connect and serve until the connection is lost. Raises LinkError then, or when it cannot be made."""

@@ -28,10 +28,12 @@ from hub.console.guard import Guard, names_of
 from hub.console.openapi import describe
 from hub.console.routes import alarms, beds, board, devices, machines, pages, stream, tickets
 from hub.console.routes.burden import router as burden
+from hub.console.routes.waves import router as bed_waves
 from hub.console.server import WebServer, listen
 from hub.console.streams import Beat, Streams, Whole
 from hub.console.views import alarm_view, parameter_views
 from hub.console.wards import Wards
+from hub.console.waves import WaveRelay
 from hub.pagers.book import PageBook
 from hub.registry import Registry
 from hub.settings import METRICS_PORTS, ConsoleSettings, HubSettings
@@ -56,8 +58,10 @@ async def run_console(settings: HubSettings, folder: Path, stop: asyncio.Event, 
     def publish(topic: str, payload: bytes) -> bool:
         return session.publish(topic, payload)
 
-    console = _console(settings, folder, clock, Commands(client, publish), lambda: session.connected)
-    feed = Feed(console.wards, console.streams, console.commands, clock)
+    registry = Registry(settings)
+    waves = WaveRelay(registry, lambda topic: session.subscribe(topic), lambda topic: session.unsubscribe(topic))
+    console = _console(settings, registry, folder, clock, Commands(client, publish), waves, lambda: session.connected)
+    feed = Feed(console.wards, console.streams, console.waves, console.commands, clock)
     session = Session(
         broker,
         folder,
@@ -88,12 +92,14 @@ def _login(settings: HubSettings) -> BrokerSettings:
 
 def _console(
     settings: HubSettings,
+    registry: Registry,
     folder: Path,
     clock: Clock,
     commands: Commands,
+    waves: WaveRelay,
     connected: Callable[[], bool],
 ) -> Console:
-    wards = Wards(Registry(settings), settings.hub)
+    wards = Wards(registry, settings.hub)
     parameters = parameter_views()
     version = installed("wardline")
 
@@ -113,6 +119,7 @@ def _console(
     return Console(
         wards=wards,
         streams=Streams(whole),
+        waves=waves,
         commands=commands,
         archive=Archive(folder / settings.journal.path),
         pages=PageBook(folder / settings.pagers.path),
@@ -134,6 +141,7 @@ async def _serve(console: Console, session: Session, server: WebServer, stop: as
     try:
         await run_until(stop, asyncio.create_task(_outlive(web), name="console web watch"))
         console.streams.close()
+        console.waves.close()
         server.stop()
         await asyncio.wait([web], timeout=2.0)
     finally:
@@ -172,6 +180,7 @@ def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
     for part in (machines, beds, alarms, devices, tickets, pages, stream, board):
         app.include_router(part.router)
     app.include_router(burden)
+    app.include_router(bed_waves)
     describe(app)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(StorageError, _unreadable)

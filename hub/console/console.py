@@ -14,6 +14,7 @@ from hub.console.archive import Archive
 from hub.console.commands import Commands
 from hub.console.streams import Streams
 from hub.console.wards import Wards
+from hub.console.waves import WaveRelay
 from hub.pagers.book import PageBook
 
 
@@ -23,6 +24,7 @@ class Console:
 
     wards: Wards
     streams: Streams
+    waves: WaveRelay
     commands: Commands
     archive: Archive
     pages: PageBook

@@ -12,6 +12,7 @@ from hub.console.commands import Commands
 from hub.console.streams import AlarmMessage, EquipmentMessage, EventMessage, Streams, WardMessage
 from hub.console.views import alarm_view, event_view
 from hub.console.wards import Wards
+from hub.console.waves import WaveRelay
 from vitals import topics
 from vitals.alarms import Alarm, AlarmEvent
 from vitals.commands import Result
@@ -29,8 +30,9 @@ _T = TypeVar("_T")
 class Feed:
     """Called in the loop for every message; never blocks, never raises."""
 
-    def __init__(self, wards: Wards, streams: Streams, commands: Commands, clock: Clock) -> None:
+    def __init__(self, wards: Wards, streams: Streams, waves: WaveRelay, commands: Commands, clock: Clock) -> None:
         self._wards = wards
+        self._waves = waves
         self._streams = streams
         self._commands = commands
         self._clock = clock
@@ -72,6 +74,8 @@ class Feed:
                 self._wards.take_status(_read(payload, HubStatus))
             case ["hub", hub, "heartbeat"] if not retained:
                 self._wards.take_heartbeat(hub, self._clock.steady_ms())
+            case ["up", gateway, "wave"] if not retained:
+                self._waves.take(gateway, payload)
             case ["result", _, _]:
                 self._commands.answered(_read(payload, Result))
             case _:

@@ -27,6 +27,7 @@ from hub.console.views import (
     HealthView,
     QuarantineView,
 )
+from hub.console.waves import WaveView
 from rules.burden import Burden
 
 _VIEWS = (
@@ -47,6 +48,7 @@ _VIEWS = (
     TicketCommandView,
     TicketHistoryView,
     TicketView,
+    WaveView,
 )
 _NOTICE = (
     "Live values, history and alarms of the wards of one hub. Wardline is a secondary notification system: "
