@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import yaml
 
-from vitals import bundles, commands, drills, live, pages, readings, sessions, topics
+from vitals import bundles, commands, drills, live, pages, readings, sessions, topics, waves
 from vitals.alarms import Alarm, AlarmEvent
 from vitals.late import LateSummary
 from wardline import __version__
@@ -37,10 +37,11 @@ class Topic(NamedTuple):
     name: str
     address: str
     action: Literal["send", "receive"]
-    payload: type[msgspec.Struct]
+    payload: type
     summary: str
     qos: int = 1
     retained: bool = False
+    binary: bool = False  # the payload is no JSON; its module says what it is
 
 
 TOPICS = (
@@ -51,6 +52,14 @@ TOPICS = (
         "receive",
         readings.Batch,
         "Older readings of a gateway, kept while it had no receipt for them",
+    ),
+    Topic(
+        "wave",
+        topics.up("{gateway}", "wave"),
+        "receive",
+        waves.WaveFrame,
+        "Stretches of sampled signals, in frames of about a second",
+        binary=True,
     ),
     Topic("hello", topics.up("{gateway}", "hello"), "receive", sessions.Hello, "A gateway has connected"),
     Topic(
@@ -148,7 +157,7 @@ TOPICS = (
 
 def asyncapi() -> dict[str, Any]:
     """The whole description as plain data."""
-    messages = {topic.payload.__name__: topic.payload for topic in TOPICS}
+    messages = {topic.payload.__name__: topic.payload for topic in TOPICS if not topic.binary}
     _, schemas = msgspec.json.schema_components(messages.values(), ref_template="#/components/schemas/{name}")
     for schema in schemas.values():
         schema["description"] = inspect.cleandoc(schema["description"])
@@ -165,9 +174,8 @@ def asyncapi() -> dict[str, Any]:
         "channels": {topic.name: _channel(topic) for topic in TOPICS},
         "operations": {topic.name: _operation(topic) for topic in TOPICS},
         "components": {
-            "messages": {
-                name: {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}} for name in messages
-            },
+            "messages": {name: {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}} for name in messages}
+            | {topic.payload.__name__: _binary(topic) for topic in TOPICS if topic.binary},
             "schemas": schemas,
         },
     }
@@ -176,6 +184,16 @@ def asyncapi() -> dict[str, Any]:
 def asyncapi_text() -> str:
     """The description as it stands in docs/reference/asyncapi.yaml."""
     return _HEAD + yaml.safe_dump(asyncapi(), sort_keys=False, allow_unicode=True, width=110)
+
+
+def _binary(topic: Topic) -> dict[str, Any]:
+    layout = inspect.getdoc(inspect.getmodule(topic.payload)) or ""
+    return {
+        "name": topic.payload.__name__,
+        "contentType": "application/octet-stream",
+        "description": layout,
+        "payload": {"type": "string", "format": "binary"},
+    }
 
 
 def _channel(topic: Topic) -> dict[str, Any]:

@@ -12,12 +12,14 @@ import yaml
 from vitals import topics
 from vitals.codec import decode
 from vitals.commands import COMMANDS, Command, TicketCommand
+from vitals.parameters import WAVEFORMS
+from vitals.waves import WaveFrame, decode_frames
 from wardline.asyncapi import PARAMETERS, TOPICS, asyncapi_text
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = yaml.safe_load((ROOT / "docs/reference/asyncapi.yaml").read_text())
 PAGE = (ROOT / "docs/reference/topics.md").read_text()
-RESERVED = {"wave"}
+JSON_TOPICS = [topic for topic in TOPICS if not topic.binary]
 
 
 def heading(topic) -> str:
@@ -76,7 +78,7 @@ def test_every_channel_has_one_operation_and_says_what_its_parameters_are():
 
 
 def test_every_topic_the_code_can_name_is_described():
-    named = {topics.up("{gateway}", channel) for channel in topics.UP_CHANNELS if channel not in RESERVED}
+    named = {topics.up("{gateway}", channel) for channel in topics.UP_CHANNELS}
     named |= {
         topics.receipt("{gateway}"),
         topics.bundle("{gateway}"),
@@ -108,7 +110,7 @@ def test_the_page_has_a_section_and_a_row_for_each_topic_and_no_other():
         assert anchor == re.sub(r"[^a-z]", "", name)
 
 
-@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+@pytest.mark.parametrize("topic", JSON_TOPICS, ids=lambda topic: topic.name)
 def test_the_section_of_a_topic_names_every_field_and_its_delivery(topic):
     text = section(topic)
     fields = set(re.findall(r"^\| `(\w+)` \|", re.split(r"Each record:|^### ", text, flags=re.M)[0], flags=re.M))
@@ -141,7 +143,21 @@ def test_the_section_of_the_readings_names_every_field_of_a_record():
         assert fields == set(DOCUMENT["components"]["schemas"][type_]["properties"])
 
 
-@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_the_section_of_the_waves_names_every_field_and_its_example_is_what_it_says():
+    (topic,) = (topic for topic in TOPICS if topic.binary)
+    text = section(topic)
+    rows = [row.split("|")[1] for row in re.findall(r"^\| .* \|$", text, flags=re.M)]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(WaveFrame._fields)
+    assert (f"QoS {topic.qos}" in text, "not retained" in text) == (True, True)
+    (frame,) = decode_frames(bytes.fromhex(re.search(r"```hex\n(.*?)```", text, flags=re.S)[1]))
+    assert frame.values() == [-1.0, 0.0, None, -2.0]
+    assert (frame.epoch, frame.seq, frame.device, frame.channel, frame.unit, frame.rate_hz, frame.clock) == (
+        3, 1042, "mon-a", "ecg_ii", "mV", 250.0, "holdover",
+    )  # fmt: skip
+    assert WAVEFORMS.keys() <= set(re.findall(r"`(\w+)`", text))
+
+
+@pytest.mark.parametrize("topic", JSON_TOPICS, ids=lambda topic: topic.name)
 def test_the_example_of_a_topic_is_understood_by_the_code_and_by_the_schema(topic):
     message = decode(example(topic), topic.payload)
     validator(topic).validate(json.loads(example(topic)))
@@ -150,7 +166,7 @@ def test_the_example_of_a_topic_is_understood_by_the_code_and_by_the_schema(topi
     assert leaves(json.loads(example(topic))) <= leaves(msgspec.to_builtins(message_with_defaults(message)))
 
 
-@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+@pytest.mark.parametrize("topic", JSON_TOPICS, ids=lambda topic: topic.name)
 def test_a_payload_of_the_wrong_shape_fits_no_schema(topic):
     good = json.loads(example(topic))
     first = next(iter(good))

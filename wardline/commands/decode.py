@@ -15,16 +15,21 @@ import msgspec
 
 from edge_agent.drivers.driver import Heard
 from edge_agent.drivers.registry import build, names
-from vitals.errors import DocumentError, UsageError
+from vitals.errors import DocumentError, UsageError, WireError
 from vitals.readings import Observation
+from vitals.waves import sift_frames
 from vitals.yamldoc import load
+from wardline.wave_lines import document
 
+WAVE = "wave"  # in the place of a driver: frames as gateways send them
 PIECE = 65_536  # bytes read at once
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The words of this command."""
-    parser.add_argument("driver", metavar="DRIVER", help=f"one of: {', '.join(names())}")
+    parser.add_argument(
+        "driver", metavar="DRIVER", help=f"one of: {', '.join(names())}; or {WAVE}: frames of up/<gateway>/wave"
+    )
     parser.add_argument("file", metavar="FILE", nargs="?", default="-", help="raw bytes; standard input if left out")
     parser.add_argument("--json", action="store_true", help="print the final count as JSON too")
     parser.add_argument(
@@ -43,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Decode until the input ends. Observations go to standard output, the count to standard error."""
+    if arguments.driver == WAVE:
+        return _wave_frames(arguments)
     driver = build(arguments.driver, _options(arguments.option))
     tally = _Tally()
     with _opened(arguments.file) as file:
@@ -55,6 +62,23 @@ def run(arguments: argparse.Namespace) -> int:
         finally:  # also when the reader of our output has gone or somebody presses Ctrl-C
             print(tally.as_json() if arguments.json else tally, file=sys.stderr)
     return 0
+
+
+def _wave_frames(arguments: argparse.Namespace) -> int:
+    """A payload of `up/<gateway>/wave`, as a broker or a capture has it: one JSON object per frame."""
+    with _opened(arguments.file) as file:
+        payload = b"".join(_pieces(file, arguments.file))
+    try:
+        frames, bad = sift_frames(payload)
+    except WireError as error:
+        raise UsageError(f"{arguments.file} holds no wave frames: {error.reason}") from error
+    for frame in frames:
+        sys.stdout.buffer.write(msgspec.json.encode(document(frame)) + b"\n")
+    sys.stdout.buffer.flush()
+    count = {"good": len(frames), "bad": len(bad), "reasons": dict(Counter(one.reason for one in bad))}
+    text = f"frames: {len(frames)} good, {len(bad)} bad" + "".join(f"; {reason}" for reason in count["reasons"])  # type: ignore[attr-defined]
+    print(msgspec.json.encode(count).decode() if arguments.json else text, file=sys.stderr)
+    return 1 if bad else 0
 
 
 class _Tally:

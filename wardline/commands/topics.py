@@ -12,9 +12,11 @@ import msgspec
 import paho.mqtt.client as mqtt
 
 from chassis.mqtt import BrokerSettings
-from vitals.errors import LinkError
-from vitals.topics import PREFIX
+from vitals.errors import LinkError, WireError
+from vitals.topics import PREFIX, parse_up
+from vitals.waves import decode_frames
 from wardline.login import add_login_options, new_client, read_login
+from wardline.wave_lines import document, summary
 
 FILTERS = (f"{PREFIX}/ward/#", f"{PREFIX}/hub/#")  # what displays and pagers may hear
 SHOWN_BYTES = 64  # of a payload that is not text
@@ -81,14 +83,34 @@ class _Tail:
                 client.disconnect()
 
     def _line(self, topic: str, payload: bytes, retained: bool) -> str:
+        up = parse_up(topic)
+        if up is not None and up[1] == "wave":
+            return self._waves(topic, payload, retained)
         try:
             text = payload.decode()
         except UnicodeDecodeError:
-            text = f"({len(payload)} bytes) {payload[:SHOWN_BYTES].hex()}"
+            text = _hex(payload)
         if not self._as_json:
             return f"{topic} {text}"
         return msgspec.json.encode({"topic": topic, "payload": text, "retained": retained}).decode()
 
+    def _waves(self, topic: str, payload: bytes, retained: bool) -> str:
+        try:
+            frames = decode_frames(payload)
+        except WireError as error:
+            shown: object = f"{_hex(payload)}: {error.reason}"
+            text = str(shown)
+        else:
+            shown = [document(frame) for frame in frames]
+            text = "; ".join(map(summary, frames))
+        if not self._as_json:
+            return f"{topic} {text}"
+        return msgspec.json.encode({"topic": topic, "payload": shown, "retained": retained}).decode()
+
     def _end(self, client: mqtt.Client, error: str) -> None:
         self._error = error
         client.disconnect()
+
+
+def _hex(payload: bytes) -> str:
+    return f"({len(payload)} bytes) {payload[:SHOWN_BYTES].hex()}"
