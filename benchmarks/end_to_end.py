@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +68,7 @@ def main() -> int:
         print("mosquitto is not installed; on Debian: apt-get install mosquitto", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="wardline-bench-") as name:
-        result = asyncio.run(_run(arguments, binary, Path(name)))
+        result = asyncio.run(run(arguments, binary, Path(name)))
     print(json.dumps(result, indent=2) if arguments.json else _table(result))
     return 0 if result["missing"] == 0 and result["doubled"] == 0 else 1
 
@@ -85,16 +87,23 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _run(arguments: argparse.Namespace, binary: str, folder: Path) -> dict[str, object]:
+async def run(
+    arguments: argparse.Namespace,
+    binary: str,
+    folder: Path,
+    more_beds: Sequence[tuple[str, str]] = (),
+    beside: Callable[[int], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
+) -> dict[str, object]:
+    """One measurement; `more_beds` are known to the hub and not loaded, `beside(port)` goes on during the load."""
     port = free_port()
     beds = [(f"w{number // BEDS_PER_WARD:04}", f"b{number:05}") for number in range(arguments.beds)]
-    write_settings(folder, port, beds, arguments.per_gateway)
+    write_settings(folder, port, [*beds, *more_beds], arguments.per_gateway)
     with broker(binary, folder, port) as broker_process:
         hub = subprocess.Popen(
             [sys.executable, "-m", "wardline", "hub", "run", "--part", "ingest", "--config", str(folder / "hub.yaml")]
         )
         try:
-            return await _measure(arguments, port, beds, hub, broker_process.pid, folder)
+            return await _measure(arguments, port, beds, hub, broker_process.pid, folder, beside)
         finally:
             stop(hub)
 
@@ -106,13 +115,15 @@ async def _measure(
     hub: subprocess.Popen[bytes],
     broker_pid: int,
     folder: Path,
+    beside: Callable[[int], contextlib.AbstractContextManager[object]],
 ) -> dict[str, object]:
     measured = HubMeasured()
     await _subscribe(port, measured)
     await _wait_for_hub(hub, measured)
     before = {"hub": cpu_s(hub.pid), "broker": cpu_s(broker_pid), "generator": time.process_time()}
     started = time.perf_counter()
-    await _generate(arguments, port, beds, measured)
+    with beside(port):
+        await _generate(arguments, port, beds, measured)
     elapsed = time.perf_counter() - started
     cpu = {"hub": cpu_s(hub.pid), "broker": cpu_s(broker_pid), "generator": time.process_time()}
     cpu = {name: used - before[name] for name, used in cpu.items()}
@@ -264,7 +275,8 @@ async def _drain(journal: Path, expected: int) -> tuple[int, int, float]:
         await asyncio.sleep(0.1)
     elapsed = time.perf_counter() - started
     with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as db:
-        (distinct,) = db.execute("SELECT count(*) FROM (SELECT DISTINCT gateway, epoch, seq FROM record)").fetchone()
+        query = "SELECT count(*), count(DISTINCT gateway || '/' || epoch || '/' || seq) FROM record WHERE ward GLOB 'w[0-9]*'"
+        stored, distinct = db.execute(query).fetchone()
     return stored, distinct, elapsed
 
 

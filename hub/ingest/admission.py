@@ -74,13 +74,14 @@ def _sift(batch: Batch) -> Admitted:
 
 
 def _salvage(gateway: str, payload: bytes, cause: WireError) -> Admitted:
-    """Take a batch apart that could not be decoded whole. Raises `cause` if its parts have no numbers either."""
-    if cause.reason.startswith("identity"):
-        raise cause
+    """Take a batch apart that could not be decoded whole. Raises WireError if its parts have no numbers either."""
+    # Never raise `cause` itself again: it would hold this frame, which holds it and the payload, in a cycle.
+    if cause.reason.startswith(("identity", "oversized")):
+        raise WireError(cause.reason)
     try:
         envelope = decode(payload, _Envelope)
     except WireError as error:
-        raise cause from error
+        raise WireError(cause.reason) from error
     require_gateway(envelope.gateway, gateway)
     records: list[Record] = []
     rejected: list[Rejected] = []
@@ -96,7 +97,7 @@ def _salvage(gateway: str, payload: bytes, cause: WireError) -> Admitted:
             try:
                 seq = decode(part, _Numbered).seq
             except WireError as unnumbered:
-                raise cause from unnumbered
+                raise WireError(cause.reason) from unnumbered
             rejected.append(Rejected(seq, error.reason, part))
             continue
         reason = check_record(record) if key is None else _ambiguous(key).reason

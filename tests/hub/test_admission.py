@@ -1,5 +1,6 @@
 """What a hub lets in, what it refuses, and that one bad record never takes its neighbours along."""
 
+import gc
 import json
 
 import pytest
@@ -145,3 +146,23 @@ def test_what_our_own_gateways_send_needs_no_second_look(values, clock, named):
     )
     body = encode(batch).replace(b',"gateway":null', b"")
     assert keys_are_plain(body, batch)
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [b" " * 70_000, b"hello", b'{"epoch":1,"gateway":"gw-b","records":[]}', b'{"epoch":1,"records":[{"seq":"a"}]}'],
+    ids=["oversized", "no JSON", "identity", "no number"],
+)
+def test_a_refused_payload_is_let_go_at_once_without_waiting_for_the_collector(rubbish):
+    refusal(rubbish)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            try:
+                admit("gw-a", rubbish, REGISTERED)
+            except WireError as error:
+                assert error.reason
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
