@@ -275,7 +275,8 @@ async def _drain(journal: Path, expected: int) -> tuple[int, int, float]:
         await asyncio.sleep(0.1)
     elapsed = time.perf_counter() - started
     with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as db:
-        query = "SELECT count(*), count(DISTINCT gateway || '/' || epoch || '/' || seq) FROM record WHERE ward GLOB 'w[0-9]*'"
+        identity = "gateway || '/' || epoch || '/' || seq"
+        query = f"SELECT count(*), count(DISTINCT {identity}) FROM record WHERE ward GLOB 'w[0-9]*'"
         stored, distinct = db.execute(query).fetchone()
     return stored, distinct, elapsed
 

@@ -1,5 +1,6 @@
 """What a hub lets in, what it refuses, and that one bad record never takes its neighbours along."""
 
+import contextlib
 import gc
 import json
 
@@ -159,10 +160,8 @@ def test_a_refused_payload_is_let_go_at_once_without_waiting_for_the_collector(r
     gc.disable()
     try:
         for _ in range(3):
-            try:
+            with contextlib.suppress(WireError):
                 admit("gw-a", rubbish, REGISTERED)
-            except WireError as error:
-                assert error.reason
         assert gc.collect() == 0
     finally:
         gc.enable()
