@@ -102,9 +102,7 @@ class Hub:
         self.clocks = ClockOffsets()
         self.picture = LivePicture(self.registry, settings.hub, self.clocks.offset)
         self._beds_of = self.registry.beds_of_gateways()
-        self.quotas = Quotas(
-            self.registry.gateways, settings.quota.messages_per_s, settings.quota.mb_per_s * 1_000_000
-        )
+        self.quotas = Quotas(self.registry.gateways, settings.quota.messages_per_s, settings.quota.mb_per_s * 1_000_000)
         self.watch = Watch(settings.hub, self._beds_of, now)
         self.paging = PagerWatch(settings.hub, expected=settings.pagers.file is not None, now=now)
         self.drills = Drills(self.registry, settings.hub, settings.drill.every, self.journal, now)
@@ -263,7 +261,7 @@ class Hub:
             self._announce(events)
             self.tally.announce.observe(perf_counter() - began)
         if epoch:
-            self.receipts.owe(gateway, epoch)
+            self.receipts.owe(gateway, epoch, self.intake.repeated((gateway, epoch)))
         self.committer.wake()
 
     def _waves(self, gateway: str, topic: str, payload: bytes, retained: bool, now: int) -> None:
@@ -273,7 +271,7 @@ class Hub:
         if self.committer.refused and self.intake.pending.size >= WAITING_ROWS:
             self.intake.shed()
         for epoch in self.waves.take(gateway, topic, payload, now):
-            self.receipts.owe(gateway, epoch)
+            self.receipts.owe(gateway, epoch, self.intake.repeated((gateway, epoch)))
         failpoint("admit.waves.after")
         self.committer.wake()
 
@@ -347,8 +345,8 @@ class Hub:
         failpoint("committed.told.before")
         self.telling.committed(ids)
         failpoint("committed.told.after")
-        for gateway, epoch in batch.settled:
-            self.receipts.owe(gateway, epoch)
+        for (gateway, epoch), seqs in batch.settled.items():
+            self.receipts.owe(gateway, epoch, seqs)
         self.receipts.rejected(batch.refusals)
 
     @property

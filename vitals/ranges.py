@@ -71,6 +71,25 @@ class Ranges:
             result.add_range(low, high)
         return result
 
+    def first(self, limit: int) -> list[tuple[int, int]]:
+        """The lowest `limit` ranges."""
+        return list(zip(self._lows[:limit], self._highs[:limit], strict=True))
+
+    def last(self, limit: int) -> list[tuple[int, int]]:
+        """The highest `limit` ranges, lowest first."""
+        return list(zip(self._lows[-limit:], self._highs[-limit:], strict=True))
+
+    def touching(self, other: Ranges) -> list[tuple[int, int]]:
+        """The ranges that share a number with `other`, each once, lowest first."""
+        found: list[tuple[int, int]] = []
+        begin = 0
+        for low, high in other:
+            begin = bisect_right(self._highs, low - 1, begin)
+            while begin < len(self._lows) and self._lows[begin] <= high:
+                found.append((self._lows[begin], self._highs[begin]))
+                begin += 1
+        return found
+
     def __contains__(self, number: int) -> bool:
         index = bisect_right(self._lows, number) - 1
         return index >= 0 and number <= self._highs[index]

@@ -29,6 +29,7 @@ LIVE_AGE_MS = 10_000  # what a gateway sends as new is not older
 MAX_REASONS = 32  # that are told apart: a reason may name what a stranger sent
 QUARANTINE_PER_COMMIT = 100  # a flood of rubbish is counted in full and kept in part
 
+_NOTHING = Ranges()
 _encode = msgspec.json.Encoder().encode
 
 
@@ -52,6 +53,7 @@ class Intake:
         self._gaps = gaps
         self._taken: dict[Key, Ranges] = {}
         self._missing: dict[Key, Ranges] = {}  # of what is taken: declared missing, and welcome if it comes
+        self._repeated: dict[Key, Ranges] = {}  # said again, and not asked about since
         self._newest: dict[str, tuple[int, int, int]] = {}  # source → (epoch, seq, time): order is not wall time
         self.pending = Batch()
         self.counters: Counter[str] = Counter()
@@ -83,6 +85,7 @@ class Intake:
         for record in admitted.records:
             if not taken.add(record.seq) and not self._refill(key, record.seq):
                 duplicates += 1
+                self._repeat(key, record.seq)
                 continue
             settled.add(record.seq)
             if record.gap is not None:
@@ -118,6 +121,7 @@ class Intake:
         self.counters["received"] += 1
         if not taken.add(seq) and not self._refill(key, seq):
             self.counters["duplicate"] += 1
+            self._repeat(key, seq)
             return False
         self.pending.settle(*key, seq)
         return True
@@ -128,6 +132,16 @@ class Intake:
             self.counters["rejected"] += 1
             self.pending.refusals.append(Refusal(*key, seq, reason))
             self.refuse(topic, key[0], reason, payload, now, records=1)
+
+    def repeated(self, key: Key) -> Ranges:
+        """What (gateway, epoch) `key` has said again since this was asked: it waits for word about these."""
+        return self._repeated.pop(key, _NOTHING)
+
+    def _repeat(self, key: Key, seq: int) -> None:
+        repeated = self._repeated.get(key)
+        if repeated is None:
+            repeated = self._repeated[key] = Ranges()
+        repeated.add(seq)
 
     def refuse(self, topic: str, gateway: str, reason: str, payload: bytes, now: int, records: int = 0) -> None:
         """Put a payload nobody can use into quarantine."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from chassis.failpoints import failpoint
 from hub.journal import Journal, Refusal
+from hub.journal_gaps import Key
 from vitals import topics
 from vitals.codec import encode
 from vitals.ranges import Ranges
 from vitals.sessions import MAX_RECEIPT_RANGES, Receipt
 
 COALESCE_S = 0.1  # well under the 200 ms the edge is promised
+MOST_RECEIPTS = 16  # to one gateway at once
 MAX_REJECTED = 500  # a receipt stays small; the rest are settled ranges all the same
+_NOTHING = Ranges()
 
 
 class Receipts:
@@ -23,11 +26,16 @@ class Receipts:
         self._publish = publish
         self._credit = credit
         self.sent = 0
-        self._owed: dict[tuple[str, int], list[tuple[int, str]]] = {}
+        self._owed: dict[Key, list[tuple[int, str]]] = {}
+        self._asked: dict[Key, Ranges] = {}
 
-    def owe(self, gateway: str, epoch: int) -> None:
-        """This gateway waits for word about `epoch`: after a commit, a duplicate, or a hello."""
+    def owe(self, gateway: str, epoch: int, seqs: Iterable[tuple[int, int]] = ()) -> None:
+        """This gateway waits for word about `epoch`: after a commit, a duplicate, a hello; above all about `seqs`."""
         self._owed.setdefault((gateway, epoch), [])
+        if seqs:
+            asked = self._asked.setdefault((gateway, epoch), Ranges())
+            for low, high in seqs:
+                asked.add_range(low, high)
 
     def rejected(self, refusals: list[Refusal]) -> None:
         """These records are final and in quarantine; call after the commit that says so."""
@@ -37,23 +45,37 @@ class Receipts:
     def flush(self, now: int) -> None:
         """Send what is owed. What cannot be sent is dropped: every later receipt says it again."""
         owed, self._owed = self._owed, {}
+        asked, self._asked = self._asked, {}
         for (gateway, epoch), rejected in owed.items():
-            receipt = Receipt(
-                epoch=epoch,
-                committed=_newest_and_watermark(self._journal.settled(gateway, epoch)),
-                rejected=rejected[:MAX_REJECTED],
-                credit=self._credit,
-                time=now,
-            )
-            failpoint("receipt.publish.before")
-            self.sent += self._publish(topics.receipt(gateway), encode(receipt))
-            failpoint("receipt.publish.after")
+            settled = self._journal.settled(gateway, epoch)
+            for committed in _answers(settled, asked.get((gateway, epoch), _NOTHING)):
+                self._send(gateway, epoch, committed, rejected[:MAX_REJECTED], now)
+                rejected = []
+
+    def _send(
+        self, gateway: str, epoch: int, committed: list[tuple[int, int]], rejected: list[tuple[int, str]], now: int
+    ) -> None:
+        receipt = Receipt(epoch=epoch, committed=committed, rejected=rejected, credit=self._credit, time=now)
+        failpoint("receipt.publish.before")
+        self.sent += self._publish(topics.receipt(gateway), encode(receipt))
+        failpoint("receipt.publish.after")
 
 
-def _newest_and_watermark(settled: Ranges) -> list[tuple[int, int]]:
-    """At most MAX_RECEIPT_RANGES ranges: the lowest first, since the edge forgets from there; the newest last."""
-    ranges = list(settled)
-    if len(ranges) <= MAX_RECEIPT_RANGES:
-        return ranges
+def _answers(settled: Ranges, asked: Ranges) -> list[list[tuple[int, int]]]:
+    """What to name: all, or of many ranges the lowest, from where the edge forgets, and those asked for or the newest.
+
+    Where waves wait behind readings there are holes everywhere: a record whose receipt was lost must be named when it
+    comes again, wherever it stands.
+    """
+    if len(settled) <= MAX_RECEIPT_RANGES:
+        return [list(settled)]
     half = MAX_RECEIPT_RANGES // 2
-    return ranges[:half] + ranges[-half:]
+    lowest = settled.first(half)
+    known = {*lowest}
+    wanted = [found for found in settled.touching(asked) if found not in known]
+    if len(wanted) < half:
+        known |= {*wanted}
+        newest = [found for found in settled.last(MAX_RECEIPT_RANGES) if found not in known]
+        wanted += newest[len(wanted) - half :]
+    parts = [wanted[at : at + half] for at in range(0, len(wanted), half)]
+    return [[*lowest, *sorted(part)] for part in parts[-MOST_RECEIPTS:]]

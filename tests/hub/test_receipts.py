@@ -78,3 +78,29 @@ def test_a_receipt_with_very_many_gaps_keeps_the_watermark_and_the_newest(journa
     assert len(committed) == MAX_RECEIPT_RANGES
     assert committed[0] == (1, 1)
     assert committed[-1] == (199, 199)
+
+
+def test_among_very_many_gaps_what_was_asked_for_is_named_wherever_it_stands(journal):
+    sent = Outbox()
+    receipts = Receipts(journal, sent.publish, credit=500)
+    commit(journal, *range(1, 2_001, 2))
+    receipts.owe("gw-a", 1, [(1_001, 1_001), (1_501, 1_501), (1_502, 1_502)])
+    receipts.flush(now=1)
+    ((_, receipt),) = sent
+    assert {(1, 1), (1_001, 1_001), (1_501, 1_501), (1_999, 1_999)} <= set(receipt.committed)
+    assert len(receipt.committed) == MAX_RECEIPT_RANGES
+    assert receipt.committed == sorted(receipt.committed)
+
+
+def test_when_very_many_were_asked_for_there_are_several_receipts(journal):
+    sent = Outbox()
+    receipts = Receipts(journal, sent.publish, credit=500)
+    commit(journal, *range(1, 2_001, 2))
+    receipts.rejected([Refusal("gw-a", 1, 7, "why")])
+    receipts.owe("gw-a", 1, [(501, 600)])
+    receipts.flush(now=1)
+    named = {part for _, receipt in sent for part in receipt.committed}
+    assert {(seq, seq) for seq in range(501, 600, 2)} <= named
+    assert [len(receipt.rejected) for _, receipt in sent] == [1, 0, 0, 0]
+    assert all(receipt.committed[0] == (1, 1) for _, receipt in sent)
+    assert max(len(receipt.committed) for _, receipt in sent) <= MAX_RECEIPT_RANGES

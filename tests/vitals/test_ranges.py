@@ -69,3 +69,14 @@ def test_a_difference_leaves_both_sets_as_they_were(left, right):
     before, other_before = as_set(one), as_set(other)
     assert as_set(one.minus(other)) == before - other_before
     assert (as_set(one), as_set(other)) == (before, other_before)
+
+
+@given(numbers, numbers, st.integers(1, 5))
+def test_what_touches_another_set_and_either_end_can_be_asked_for(left, right, limit):
+    one, other = Ranges(), Ranges()
+    for ranges, spans in ((one, left), (other, right)):
+        for low, more in spans:
+            ranges.add_range(low, low + more)
+    wanted = as_set(other)
+    assert one.touching(other) == [(low, high) for low, high in one if wanted & set(range(low, high + 1))]
+    assert (one.first(limit), one.last(limit)) == (list(one)[:limit], list(one)[-limit:])
