@@ -80,6 +80,7 @@ def edge_settings(folder: Path, broker_port: int) -> dict[str, Any]:
                 "driver": driver,
                 "serial": {"path": str(folder / LINES_FOLDER / device)},
                 **({"options": dict(options)} if options else {}),
+                **({"waves": ["pleth"]} if driver == "nonin" else {}),
             }
             for device, (driver, options) in DEVICES.items()
         ],
