@@ -14,7 +14,6 @@ from chassis.tasks import run_until, supervise
 from edge_agent.bedside.bedside import Bedside
 from edge_agent.bedside.drill import Drills
 from edge_agent.bedside.ears import Ears
-from edge_agent.clock_quality import ClockWatch
 from edge_agent.link import LinkState
 from edge_agent.publisher import Publisher
 from edge_agent.recorder import Recorder
@@ -26,6 +25,7 @@ from edge_agent.spool import Spool
 from edge_agent.spool_file import SpoolLock, open_spool
 from edge_agent.spool_stand_in import disk_refusal, stand_in
 from edge_agent.spool_thread import SpoolThread
+from edge_agent.timekeeper import Timekeeper
 from vitals import topics
 from vitals.codec import encode
 from vitals.errors import StorageError
@@ -117,12 +117,13 @@ class Agent:
         self._settings = loaded.settings
         self._digest = loaded.digest
         self._gateway = loaded.settings.gateway
-        self._clock = clock or SystemClock()
+        self._spool = SpoolThread(spool)
         self._boot = boot_id()
-        self._quality = ClockWatch()
+        self._timekeeper = Timekeeper(clock or SystemClock(), self._spool, self._boot)
+        self._clock: Clock = self._timekeeper.clock
+        self._quality = self._timekeeper.watch
         self._opened_at = self._clock.steady_ms()
         self._full_until = 0
-        self._spool = SpoolThread(spool)
         self._status_due = asyncio.Event()
         self.publisher = Publisher(
             self._gateway, self._spool, self._clock, self._boot, self._greeting, self._settings.spool.forget_on
@@ -141,6 +142,10 @@ class Agent:
         self.recorder.waves_stored = self.publisher.waves_committed
         self.recorder.changed = self._status_due.set
         self.recorder.settle = self.publisher.forget_now
+        self.publisher.heard = self._timekeeper.heard
+        self.publisher.guesses = lambda: self._timekeeper.guesses
+        self._timekeeper.sure = self.publisher.sure
+        self._timekeeper.dated = self.recorder.dated
         self.bedside = Bedside(
             self._gateway,
             self._settings.bedside,
@@ -205,6 +210,7 @@ class Agent:
         try:
             await run_until(
                 stop,
+                _task("clock", self._timekeeper.run),
                 _task("publisher", self.publisher.run),
                 _task("forget", self.publisher.forget),
                 _task("status", self._report),
@@ -260,7 +266,6 @@ class Agent:
             except TimeoutError:
                 pass
             self._status_due.clear()
-            self._quality.look()
             self.session.publish(self._status(online=True))
 
     def _greeting(self) -> list[Message]:
@@ -328,6 +333,7 @@ class Agent:
         offset = self.publisher.hub_offset_ms
         if offset is not None and abs(offset) > HUB_OFFSET_MS:
             reasons.append(f"clock: the hub's is {offset / 1_000:+.0f} s from ours")
+        reasons.append(self._timekeeper.reason)
         if spool.note and now - self._opened_at < SALVAGE_NOTICE_MS:
             reasons.append(spool.note)
         reasons.append(self.bedside.reason)

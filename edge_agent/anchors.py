@@ -49,7 +49,7 @@ class Anchor:
 
     def quality_at(self, steady: int) -> ClockQuality:
         """What a record of that moment says about its clock."""
-        return "synced" if self.error_at(steady) <= GOOD_MS else "holdover"
+        return "synced" if self.source == "kernel" and self.error_at(steady) <= GOOD_MS else "holdover"
 
 
 def nearest(anchors: Iterable[Anchor], steady: int) -> Anchor | None:

@@ -78,6 +78,7 @@ class Lanes:
         self.batch = BACKFILL_BATCH
         self.wave_batch = WAVE_BATCH_FIRST
         self.watermark = 0  # the hub has all up to this one
+        self.history_from = 0  # before this, nothing goes the backfill lane: its times may yet be put right
         self.receipted = self.rejected = self.pruned = 0  # how many, of all that were ever accepted
         self._jitter = jitter
         self._sendable = Sendable(held, waves)
@@ -136,7 +137,7 @@ class Lanes:
             return None
         live = self._live(self.credit - self.outstanding)
         backfill = None
-        if unacknowledged.count("backfill") < BACKFILL_WINDOW:
+        if unacknowledged.count("backfill") < BACKFILL_WINDOW and now >= self.history_from:
             backfill = self._backfill(max(int(self.credit * BACKFILL_SHARE), 1) - self.outstanding)
         if live is None or (backfill is not None and self._turn >= LIVE_RUN):
             live = backfill

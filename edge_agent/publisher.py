@@ -35,6 +35,7 @@ HEAD_BYTES = 256  # topic, properties and envelope, where the broker limits the 
 FORGET_S = 5.0  # receipted rows are deleted together, to spare the card
 IDLE_S = 1.0
 RETAINED_MS = 2_000  # a hub status this soon after connecting is the retained one: nothing has changed
+PATIENCE_FOR_TIME_MS = 15_000  # after the first connection, records dated by a guess wait so long for the true time
 CONFLICT_MS = 120_000  # how long the status tells of another client with our id
 EPOCH_CHANGE_S = 60.0  # at most one new epoch in this time, whatever a receipt says
 
@@ -56,6 +57,8 @@ class Publisher:
         self.refusals: Counter[str] = Counter()  # publishes the broker did not take, by reason
         self.rejected: Counter[str] = Counter()  # records the hub put into quarantine, by reason
         self._reason = ""
+        self.heard: Callable[[int, int], None] = lambda _time, _error_ms: None  # told what time the hub says it is
+        self.guesses: Callable[[], bool] = lambda: False  # whether times in the spool may yet be put right
         self.hub_offset_ms: int | None = None  # hub clock minus ours, at the last receipt
         self._gateway = gateway
         self._spool = spool
@@ -72,6 +75,7 @@ class Publisher:
         self._wake = asyncio.Event()
         self._byte_limit = MESSAGE_BYTES
         self._connected_at = 0
+        self._history_from: int | None = None  # set once: a line that breaks often must not hold the backlog for ever
         self._conflict_until = 0
         self._hub_started = 0
         self._epoch_changed_at: float | None = None
@@ -165,6 +169,14 @@ class Publisher:
         for lanes in self._both():
             lanes.window = connection.receive_maximum
             lanes.connected(self._connected_at)
+        if self._history_from is None and self.guesses():
+            self._history_from = self._connected_at + PATIENCE_FOR_TIME_MS
+        self.lanes.history_from = self._history_from or 0
+        self._wake.set()
+
+    def sure(self) -> None:
+        """No time in the spool is a guess any more: what was held back may go."""
+        self._history_from = self.lanes.history_from = 0
         self._wake.set()
 
     def disconnected(self, reason: str) -> None:
@@ -238,6 +250,7 @@ class Publisher:
         else:
             return
         if receipt.time:
+            self.heard(receipt.time, now - self._connected_at)  # nothing sent before we subscribed comes here
             self.hub_offset_ms = receipt.time - self._clock.wall_ms()
         self._wake.set()
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
 from chassis.clock import Clock
 from chassis.failpoints import failpoint
@@ -105,9 +105,8 @@ class Recorder:
             self._waves.take(device, observation, steady)
         if not self._thinners[device].keep(observation, steady):
             return
-        draft = self._stampers[device].stamp(
-            observation, wall=self._clock.wall_ms(), steady=steady, clock=self._quality.quality
-        )
+        wall = self._clock.wall_ms() - (self._clock.steady_ms() - steady)  # when it was heard
+        draft = self._stampers[device].stamp(observation, wall=wall, steady=steady, clock=self._quality.quality)
         if draft is None:
             return
         if len(self._pending) >= MEMORY:
@@ -119,6 +118,12 @@ class Recorder:
         self._work.set()
         if len(self._pending) >= GROUP:
             self._many.set()
+
+    def dated(self, newest: Mapping[str, int]) -> None:
+        """Records were dated anew; the latest time of each device."""
+        for device, time in newest.items():
+            if device in self._stampers:
+                self._stampers[device].dated(time)
 
     def cut_waves(self, *, everything: bool = False) -> None:
         """Take the stretches of waves that are ready. They never push a reading out."""

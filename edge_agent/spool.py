@@ -250,6 +250,11 @@ class Spool:
         with self._reading() as database:
             return spool_times.anchors(database)
 
+    def newest_known(self) -> int:
+        """The latest time among the newest rows, guesses aside; 0 if there is none."""
+        with self._reading() as database:
+            return spool_times.newest_known(database)
+
     def keep_anchor(self, anchor: Anchor) -> None:
         """Remember when the time was known. Raises StorageError."""
         with self._transaction() as database:

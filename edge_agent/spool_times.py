@@ -19,6 +19,7 @@ from vitals.codec import decode, encode
 from vitals.readings import ClockQuality, Record
 from vitals.waves import decode_frames, encode_frame
 
+NEWEST = 1_000  # rows looked through for the latest time: finding it in all of them would take seconds
 MOST_ANCHORS = 500  # three days of one boot; the newest are kept
 
 # clock_anchor: see edge_agent.anchors. guess: rows whose time and clock are to be put right by an anchor of their boot.
@@ -67,6 +68,14 @@ def newest(database: sqlite3.Connection) -> dict[str, int]:
         "SELECT device, max(time) FROM record WHERE kind != ? AND seq NOT IN (SELECT seq FROM guess) GROUP BY device"
     )
     return dict(database.execute(query, (GAP,)))
+
+
+def newest_known(database: sqlite3.Connection) -> int:
+    """The latest time that is no guess among the newest rows; 0 if there is none."""
+    query = "SELECT seq, time FROM record WHERE kind != ? ORDER BY seq DESC LIMIT ?"
+    rows = database.execute(query, (GAP, NEWEST)).fetchall()
+    guesses = {seq for (seq,) in database.execute("SELECT seq FROM guess ORDER BY seq DESC LIMIT ?", (NEWEST,))}
+    return max((time for seq, time in rows if seq not in guesses), default=0)
 
 
 def tidy(database: sqlite3.Connection) -> None:

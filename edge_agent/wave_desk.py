@@ -104,4 +104,5 @@ class WaveDesk:
                 clock=clock,
                 kind=WAVE,
                 wave=encode_frame(frame),
+                measured=round(stretch.start) if clock == "unsynced" else None,
             )

@@ -153,7 +153,7 @@ class SmallHub:
             self.send_receipt(self.hellos[-1].epoch)
         elif channel == "status":
             self.statuses.append(decode(message.payload, GatewayStatus))
-        else:
+        elif channel in ("vitals", "backfill"):
             self._take(channel, decode_batch(message.payload, gateway))
 
     def _take(self, channel, batch):
@@ -178,7 +178,13 @@ class SmallHub:
     def send_receipt(self, epoch, rejected=()):
         if self.receipts:
             committed = list(self._stored.get(epoch, Ranges()))[:32]
-            receipt = Receipt(epoch=epoch, committed=committed, rejected=list(rejected), credit=self.credit)
+            receipt = Receipt(
+                epoch=epoch,
+                committed=committed,
+                rejected=list(rejected),
+                credit=self.credit,
+                time=time.time_ns() // 1_000_000,
+            )
             self.client.publish(topics.receipt(self.gateway), encode(receipt), qos=1)
 
     def say_started(self, started):
