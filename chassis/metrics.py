@@ -201,6 +201,10 @@ class _Answer(BaseHTTPRequestHandler):
                 HTTPStatus.SERVICE_UNAVAILABLE, "the process does not answer: its event loop hangs, or has ended\n"
             )
             return
+        except Exception:  # a mistake in one number must be seen, not look like a client that went away
+            log.exception("the metrics page failed")
+            self._say(HTTPStatus.INTERNAL_SERVER_ERROR, "the page failed; the log of the process says more\n")
+            return
         self._send(HTTPStatus.OK, content, page)
 
     def _say(self, status: HTTPStatus, sentence: str) -> None:

@@ -129,6 +129,17 @@ def test_a_process_whose_loop_hangs_is_seen_to_hang_and_seen_again_afterwards(se
     assert get(address + "/metrics")[0] == 200
 
 
+def test_a_mistake_in_a_number_is_said_and_not_an_empty_page(serve, garden, caplog):
+    def fail():
+        raise KeyError("a number")
+
+    garden.look = fail
+    status, _, sentence = get(serve() + "/metrics")
+    assert status == 500
+    assert "log" in sentence
+    assert "the metrics page failed" in caplog.text
+
+
 def test_what_is_collected_is_looked_at_in_the_event_loop(serve, garden):
     seen = []
     garden.look = lambda: seen.append(asyncio.get_running_loop())
