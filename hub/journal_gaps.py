@@ -78,7 +78,9 @@ def save_settled(db: sqlite3.Connection, old: Mapping[Key, Ranges], new: Mapping
     for (gateway, epoch), added in new.items():
         before = old.get((gateway, epoch))
         whole = merged[gateway, epoch] = (before or Ranges()).union(added)
-        was, now = dict(before or ()), dict(whole)
+        # Only around what was added: where waves wait behind readings there are very many ranges.
+        near = Ranges((max(0, low - 1), high + 1) for low, high in added)
+        was, now = dict((before or Ranges()).touching(near)), dict(whole.touching(added))
         gone += [(gateway, epoch, low) for low in was if low not in now]
         come += [(gateway, epoch, low, high) for low, high in now.items() if was.get(low) != high]
     db.executemany("DELETE FROM committed WHERE gateway = ? AND epoch = ? AND low = ?", gone)
