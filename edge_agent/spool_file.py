@@ -147,7 +147,7 @@ def _salvage(path: Path, fresh: Path, damage: str) -> None:
     failpoint("spool.salvage.read")
     _create(fresh, next_epoch(path, found.epoch), found, note)
     failpoint("spool.salvage.made")
-    for suffix in ("-wal", "-shm", ""):
+    for suffix in ("", "-wal", "-shm"):  # cut off in between, the next start must find no database, and `fresh`
         source = path.with_name(path.name + suffix)
         if source.exists():
             source.replace(aside.with_name(aside.name + suffix))
