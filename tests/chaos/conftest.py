@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.chaos.forks import Forks
 from tests.chaos.proxy import Proxy
 from tests.chaos.rig import Rig
 from tests.conftest import free_port
@@ -34,3 +35,11 @@ def new_rig(new_broker, tmp_path):
     yield make
     for rig in made:
         rig.close()
+
+
+@pytest.fixture(scope="session")
+def forks():
+    """Where children come from."""
+    made = Forks()
+    yield made
+    made.close()

@@ -1,0 +1,156 @@
+"""What a forked child does until it dies at its trap: the spool and a projection at work.
+
+`said.jsonl` in the folder holds what the child was told or knew before anything could happen to it.
+"""
+
+import json
+import os
+import signal
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+from edge_agent.spool import Spool
+from edge_agent.spool_file import open_spool
+from edge_agent.stamp import Draft
+from hub.history import StoredRecord
+from hub.projections.cursors import Cursors
+from hub.projections.feed import Feed
+from hub.projections.passage import Passage
+from hub.projections.sink import PoisonError
+
+ONE_MB = 1 << 20
+GROUP = 100
+
+
+def draft(number: int, kind: str = "vitals") -> Draft:
+    """The draft of one number, told apart by its time; large enough that a megabyte is soon full."""
+    flags = {f"p{index:02}": "sensor_off" for index in range(40)}
+    return Draft(
+        device="mon-a", time=1_800_000_000_000 + number, steady=number, boot="b", clock="synced", flags=flags, kind=kind
+    )
+
+
+def first(folder: str) -> None:
+    """A spool that never was, and one record."""
+    _append(_open(folder), Path(folder), 1)
+
+
+def fill(folder: str, early: int = 0) -> None:
+    """Fill a small spool until it has pruned. `early`: the hub has the first so many, and they are still kept."""
+    spool = _open(folder)
+    if early and not spool.accepted():
+        _append(spool, Path(folder), early)
+        _settle(spool, Path(folder), (1, early), retain_ms=86_400_000)
+    spool.retain_ms = 86_400_000
+    pruned = spool.pruned
+    for _ in range(25):
+        _append(spool, Path(folder), GROUP)
+        if spool.pruned > pruned:
+            return
+
+
+def trim(folder: str) -> None:
+    """Append, be receipted, let go, again and again."""
+    spool = _open(folder)
+    for _ in range(10):
+        _append(spool, Path(folder), 20)
+        accepted = spool.accepted()
+        _settle(spool, Path(folder), (max(1, accepted - 30), accepted - 5))
+
+
+def put_back(folder: str) -> None:
+    """The hub knows this spool further than the spool itself: a new epoch for what waits."""
+    spool = _open(folder)
+    if not spool.accepted():
+        _append(spool, Path(folder), 50)
+        _settle(spool, Path(folder), (1, 30), retain_ms=86_400_000)
+    spool.new_epoch("put back from a copy", draft(0))
+
+
+def refill(folder: str) -> None:
+    """The hub has lost all but the first five; of the others the spool keeps some."""
+    spool = _open(folder)
+    if not spool.accepted():
+        _append(spool, Path(folder), 50)
+        _settle(spool, Path(folder), (1, 20))
+        _settle(spool, Path(folder), (21, 40), retain_ms=86_400_000)
+    _say(Path(folder), receipts_void_after=5)
+    spool.refill([(1, 5)], 5, draft(0))
+
+
+def leave_log(folder: str) -> None:
+    """Much in the file, twenty records in its write-ahead log alone, and the power fails."""
+    spool = _open(folder)
+    for _ in range(5):
+        _append(spool, Path(folder), GROUP)
+    spool.close()
+    _append(_open(folder), Path(folder), 20)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def reopen(folder: str) -> None:
+    """Open what is there, whatever it is; and one record."""
+    _append(_open(folder), Path(folder), 1)
+
+
+def project(folder: str, poison: int = 0) -> None:
+    """Copy a journal into a file; entry `poison` is refused."""
+    home = Path(folder)
+    with closing(Cursors(home / "cursors.db", "file")) as cursors, closing(Feed(home / "journal.db")) as feed:
+        passage = Passage(feed, FileSink(home / "sink.txt", poison), cursors, threading.Event())
+        while passage.step():
+            pass
+
+
+class FileSink:
+    """A sink that is a file of lines."""
+
+    name = "file"
+    batch = 7
+
+    def __init__(self, path: Path, poison: int) -> None:
+        self._path = path
+        self._poison = poison
+
+    def open(self) -> None:
+        """Nothing to get ready."""
+
+    def write(self, entries) -> None:
+        """One line for each entry."""
+        if any(entry.id == self._poison and isinstance(entry, StoredRecord) for entry in entries):
+            raise PoisonError("not this one")
+        with self._path.open("a") as file:
+            file.writelines(f"{type(entry).__name__} {entry.id}\n" for entry in entries)
+
+    def render(self, entry) -> bytes:
+        """What the dead-letter table keeps."""
+        return str(entry.id).encode()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+STORIES = {story.__name__: story for story in (first, fill, trim, put_back, refill, leave_log, reopen, project)}
+
+
+def _open(folder: str) -> Spool:
+    return open_spool(Path(folder) / "spool.db", ONE_MB)
+
+
+def _append(spool: Spool, folder: Path, count: int) -> None:
+    number = time.monotonic_ns()
+    done = spool.append([draft(number + offset) for offset in range(count)])
+    _say(folder, epoch=spool.epoch, first=done.first, last=done.last, number=number)
+
+
+def _settle(spool: Spool, folder: Path, receipt: tuple[int, int], retain_ms: int = 0) -> None:
+    _say(folder, epoch=spool.epoch, receipt=receipt)  # the hub gave it before the spool could know
+    spool.retain_ms = retain_ms
+    spool.settle([receipt], (), receipt[1])
+
+
+def _say(folder: Path, **words: object) -> None:
+    with (folder / "said.jsonl").open("a") as file:
+        file.write(json.dumps(words) + "\n")
