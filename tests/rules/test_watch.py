@@ -1,7 +1,7 @@
 """The watch: one gateway that is gone is one fault, and nobody is judged while the broker is lost."""
 
 from rules.faults import FAULTS
-from rules.watch import REASONS, SILENT_MS, SUSPECT_MS, Fault, Outage, Watch
+from rules.watch import FOUND, REASONS, SILENT_MS, SUSPECT_MS, Fault, Outage, Watch
 from vitals.identity import BedKey
 
 START = 1_000_000
@@ -33,7 +33,7 @@ def outages(told):
 
 
 def test_every_fault_it_can_name_is_in_the_catalogue():
-    assert {"gateway-silent", "broker-lost", *REASONS.values()} <= set(FAULTS)
+    assert {"gateway-silent", "broker-lost", *REASONS.values(), *FOUND} <= set(FAULTS)
 
 
 def test_a_gateway_that_stops_is_out_of_reach_before_its_devices_are_late_and_then_one_fault():
@@ -106,3 +106,20 @@ def test_what_a_gateway_says_is_wrong_with_it_is_a_fault_until_it_says_otherwise
     assert faults(told, "clock-offset") == [(START + 5_000, False)]
     told = run(gateways, START + 60_000, start=START + 5_250)
     assert [holds for _, holds in faults(told, "spool-full")] == [None]  # gone, and nobody knows what became of it
+
+
+def test_what_others_find_out_about_a_gateway_is_a_fault_until_they_say_it_is_over():
+    gateways = watch()
+    for rule, message in (("bookkeeping-mismatch", "4 records are nowhere"), ("clock-offset", "5 s ahead")):
+        gateways.found("gw-a", rule, message)
+        gateways.found("gw-none", rule, message)
+    gateways.status("gw-a", online=True, reason="", retained=False, now=START)
+    told = run(gateways, START + 2_000, hear=["gw-a"])
+    assert faults(told, "bookkeeping-mismatch") == [(START, True)]
+    assert faults(told, "clock-offset") == [(START, True)]
+    gateways.status("gw-a", online=True, reason="clock: 5 s", retained=False, now=START + 2_000)
+    gateways.found("gw-a", "bookkeeping-mismatch", "")
+    gateways.found("gw-a", "clock-offset", "")
+    told = run(gateways, START + 4_000, start=START + 2_250, hear=["gw-a"])
+    assert faults(told, "bookkeeping-mismatch") == [(START + 2_250, False)]
+    assert faults(told, "clock-offset") == []  # the gateway says so itself
