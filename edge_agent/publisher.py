@@ -32,7 +32,9 @@ log = logging.getLogger(__name__)
 
 MESSAGE_BYTES = 60_000  # of records in one message; the wire allows 64 kB with everything around
 HEAD_BYTES = 256  # topic, properties and envelope, where the broker limits the packet
-FORGET_S = 5.0  # receipted rows are deleted together, to spare the card
+LOOK_S = 1.0  # how often to see whether the spool should be told of receipts
+TELL_S = 30.0  # while records come: to spare the card. What a crash forgets is sent twice, nothing more
+QUIET_S = 5.0  # and once no record has come for so long
 IDLE_S = 1.0
 RETAINED_MS = 2_000  # a hub status this soon after connecting is the retained one: nothing has changed
 PATIENCE_FOR_TIME_MS = 15_000  # after the first connection, records dated by a guess wait so long for the true time
@@ -70,6 +72,7 @@ class Publisher:
         self._carried: dict[int, tuple[Lanes, list[Range]]] = {}
         self._trouble = ""  # why the spool cannot be read or told of receipts
         self._receipt_time = 0
+        self._committed_at = self._told_at = clock.steady_ms()
         self._regress: list[Range] | None = None  # what a hub still knows that once knew more
         self._connections = 0
         self._wake = asyncio.Event()
@@ -88,6 +91,7 @@ class Publisher:
 
     def committed(self, seqs: Range, measured: int) -> None:
         """The spool holds these now; they go out at once if they may."""
+        self._committed_at = self._clock.steady_ms()
         self.lanes.committed(*seqs, measured)
         self._wake.set()
 
@@ -134,7 +138,11 @@ class Publisher:
     async def forget(self) -> None:
         """Tell the spool what has a receipt, every few seconds."""
         while True:
-            await asyncio.sleep(FORGET_S)
+            await asyncio.sleep(LOOK_S)
+            now = self._clock.steady_ms()
+            quiet = now - self._committed_at >= QUIET_S * 1_000 or self._forget_on == "puback"
+            if now - self._told_at < (QUIET_S if quiet else TELL_S) * 1_000:
+                continue
             try:
                 await self.forget_now()
             except StorageError as exc:
@@ -142,6 +150,7 @@ class Publisher:
 
     async def forget_now(self) -> None:
         """Tell the spool what has a receipt. Raises StorageError."""
+        self._told_at = self._clock.steady_ms()
         self.memory.settled()
         lanes = self.lanes
         receipted, rejected = lanes.settled()

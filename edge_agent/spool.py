@@ -32,8 +32,9 @@ log = logging.getLogger(__name__)
 
 ENVELOPE_BYTES = 64  # what a batch adds around its records
 MAX_RECORD_BYTES = MAX_PAYLOAD_BYTES - ENVELOPE_BYTES
-LOG_PAGES = 256  # 1 MB of write-ahead log before it is folded in: a full disk must not be full of log
+LOG_BYTES = 1 << 20  # of write-ahead log before it is folded in: a full disk must not be full of log
 LOG_SHARE = 4  # and of the ballast one part in this many, since folding in needs room first
+LEAST_PAGES = 64
 PRUNE_SHARE = 20  # at the size cap, one row in this many goes at a time
 PRUNE_LARGEST = 5_000  # and never more in one transaction: its log must fit into the ballast
 PRUNE_ROUNDS = 50
@@ -100,9 +101,11 @@ class Spool:
             "SELECT pruned, receipted, rejected, watermark FROM meta"
         ).fetchone()
         self._page = int(database.execute("PRAGMA page_size").fetchone()[0])
-        self._full_cap = self._cap = max(16, max_bytes // self._page)
+        self._full_cap = self._cap = max(LEAST_PAGES, max_bytes // self._page)
         if not self._ballast.aboard:  # next to no room: live within what there is from the start
-            self._cap = min(self._cap, max(16, self._used_pages() + free_bytes(path.parent) // 4 // self._page))
+            self._cap = min(
+                self._cap, max(LEAST_PAGES, self._used_pages() + free_bytes(path.parent) // 4 // self._page)
+            )
         self._look_again_at = 0.0
         self._broken = False  # the database is closed since an error, and could not be opened again
         self._trim_at = 0.0
@@ -363,7 +366,7 @@ class Spool:
                 self.path,
                 used * self._page / 1e6,
             )
-        self._cap = max(16, used - needed)
+        self._cap = max(LEAST_PAGES, used - needed)
         self._look_again_at = time.monotonic() + CAP_RETRY_S
         self._ballast.throw()
         self._fold_log()
@@ -474,7 +477,7 @@ class Spool:
     def _open(self) -> None:
         self._database = open_database(self.path)
         page = int(self._database.execute("PRAGMA page_size").fetchone()[0])
-        pages = max(16, min(LOG_PAGES, self._ballast.size // page // LOG_SHARE))
+        pages = max(16, min(LOG_BYTES, self._ballast.size // LOG_SHARE) // page)
         self._database.execute(f"PRAGMA wal_autocheckpoint={pages}")
         self._database.execute(f"PRAGMA journal_size_limit={2 * pages * page}")
 

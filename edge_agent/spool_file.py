@@ -21,8 +21,9 @@ from edge_agent.epochs import next_epoch, volatile_epoch, write_epoch
 from edge_agent.seqset import Range, SeqSet
 from edge_agent.spool import Spool
 from edge_agent.spool_ballast import free_bytes
+from edge_agent.spool_pages import page_bytes, rows_of_pages
 from edge_agent.spool_pruning import declare
-from edge_agent.spool_schema import COLUMNS, FORMAT, INSERT, SCHEMA
+from edge_agent.spool_schema import COLUMNS, FORMAT, INSERT, PAGE_BYTES, SCHEMA
 from edge_agent.stamp import Draft
 from vitals.codec import encode
 from vitals.errors import StorageError, UsageError, WireError
@@ -31,7 +32,6 @@ from vitals.waves import decode_frames
 
 log = logging.getLogger(__name__)
 
-SALVAGE_LOOKUPS = 200_000  # single rows tried inside a damaged stretch
 MOST_LOST = 100_000_000  # a damaged counter that says more is not believed
 READABLE = (1, FORMAT)
 DEFAULT_CAP = 2 << 30
@@ -177,8 +177,7 @@ def _readable(path: Path) -> Salvage:
                     if row[0] in rows:
                         break
                     rows[row[0]] = row
-        if rows:
-            _look_up_missing(database, rows)
+    _read_pages(path, rows, accepted, settled)
     sensible = [rows[seq] for seq in sorted(rows, key=int) if _sensible(rows[seq])]
     waiting = [row for row in sensible if settled is None or row[0] not in settled]
     return Salvage(rows=waiting, epoch=epoch, lost=_lost(accepted, settled, waiting) if epoch else None)
@@ -196,18 +195,14 @@ def _lost(accepted: int, settled: SeqSet | None, rows: list[tuple[Any, ...]]) ->
     return list(rest) if rest.count() <= MOST_LOST else None
 
 
-def _look_up_missing(database: sqlite3.Connection, rows: dict[int, tuple[Any, ...]]) -> None:
-    lookups = 0
-    for seq in range(min(rows), max(rows)):
-        if seq in rows:
-            continue
-        lookups += 1
-        if lookups > SALVAGE_LOOKUPS:
-            return
-        with contextlib.suppress(sqlite3.Error):
-            row = database.execute(f"SELECT {COLUMNS} FROM record WHERE seq = ?", (seq,)).fetchone()
-            if row is not None:
-                rows[seq] = row
+def _read_pages(path: Path, rows: dict[int, tuple[Any, ...]], accepted: int, settled: SeqSet | None) -> None:
+    """Take in what the broken tree does not lead to, from the pages themselves."""
+    wanted = SeqSet([(1, accepted or 2**63 - 1)])
+    for low, high in [*(settled or ()), *((seq, seq) for seq in rows)]:
+        wanted.discard(low, high)
+    for number, columns in rows_of_pages(path, page_bytes(path) or PAGE_BYTES, wanted) if wanted else ():
+        if len(columns) == len(COLUMNS.split(", ")) and isinstance(columns[-1], bytes):
+            rows.setdefault(number, (number, *columns[1:]))
 
 
 def _sensible(row: tuple[Any, ...]) -> bool:
@@ -229,7 +224,7 @@ def _renumbered(row: tuple[Any, ...], seq: int) -> bytes:
 def _create(path: Path, epoch: int, found: Salvage, note: str) -> None:
     """A complete spool at `path` in one transaction: it has its sentinel row or it is no spool."""
     _remove(path)
-    database = open_database(path)
+    database = open_database(path, PAGE_BYTES)
     try:
         database.execute("BEGIN IMMEDIATE")
         for statement in SCHEMA.split(";"):

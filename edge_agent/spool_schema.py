@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 FORMAT = 2
+PAGE_BYTES = 1024  # a commit of a second is smaller: benchmarks/spool_wear.py
 
 SETTLED = "CREATE TABLE settled (low INTEGER PRIMARY KEY, high INTEGER NOT NULL)"
 WAVES = "CREATE INDEX record_wave ON record (seq) WHERE kind = 'wave'"

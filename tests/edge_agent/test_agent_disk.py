@@ -132,7 +132,7 @@ def test_people_hear_that_the_spool_fills_before_anything_goes(small_hub, broker
     assert "% taken, when it is full the oldest records go" in status.reason
     assert status.ledger[0].pruned == 0
     small_hub.receipts = True
-    until(lambda: not small_hub.statuses[-1].reason, 20)
+    until(lambda: "spool_full" not in small_hub.statuses[-1].reason, 20)
 
 
 def test_a_hub_put_back_from_a_copy_is_filled_again_from_what_is_kept(
