@@ -1,4 +1,4 @@
-"""Units as people and devices write them, converted to those of the parameter catalogue; what is not here is refused."""
+"""Units as people and devices write them, converted to those of the parameter catalogue; others are refused."""
 
 from __future__ import annotations
 
