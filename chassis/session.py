@@ -19,6 +19,7 @@ from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 from gmqtt.mqtt.handler import MQTTError
 
 from chassis.mqtt import KEEPALIVE_S, BrokerSettings
+from chassis.publications import Publications
 from vitals.errors import LinkError
 
 CONNECT_TIMEOUT_S = 10.0
@@ -59,7 +60,7 @@ class Session:
         self._on_connect = on_connect
         self._will = will
         self._client: gmqtt.Client | None = None
-        self._storage: Any = None
+        self._publications = Publications()
         self.generation = 0  # counts connections
 
     @property
@@ -70,7 +71,17 @@ class Session:
     @property
     def drained(self) -> bool:
         """Whether the broker has acknowledged all that was published in this connection."""
-        return self._client is not None and bool(self._storage.is_empty)
+        return self._client is not None and self.acknowledged == self.said
+
+    @property
+    def said(self) -> int:
+        """The number of the last message of this connection that the broker is asked to acknowledge."""
+        return self._publications.said
+
+    @property
+    def acknowledged(self) -> int:
+        """The broker has acknowledged all of this connection up to this number."""
+        return self._publications.acknowledged
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
         """Hand a message to the connection; False when there is none, so that the owner says it again on connect."""
@@ -131,8 +142,10 @@ class Session:
 
     def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:
         will = gmqtt.Message(self._will.topic, self._will.payload, qos=1, retain=True) if self._will else None
-        self._storage = gmqtt.storage.PersistentStorage()
-        client = gmqtt.Client(self._client_id, clean_session=True, will_message=will, persistent_storage=self._storage)
+        self._publications = Publications()
+        client = gmqtt.Client(
+            self._client_id, clean_session=True, will_message=will, persistent_storage=self._publications
+        )
         client.on_message = self._receive
         client.on_disconnect = lambda *_: lost.set()
         return client

@@ -7,6 +7,7 @@ acknowledged it, and is said again after every connect: twice at worst, never mi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from chassis.failpoints import failpoint
 from chassis.session import Session
@@ -17,13 +18,22 @@ from vitals.codec import encode
 _ENDED = ("cleared", "reset")
 
 
+class _Unconfirmed(NamedTuple):
+    """An event in the outbox: the connection it was said in, and the number of the last message then."""
+
+    generation: int
+    said: int
+    body: bytes
+    topic: str
+
+
 class Announcer:
     """Publishes through the hub's session, and remembers what the broker has not acknowledged."""
 
     def __init__(self, session: Session, hub: str) -> None:
         self._session = session
         self._hub = hub
-        self._unconfirmed: dict[int, tuple[int, bytes, str]] = {}  # event id → (generation said in, body, topic)
+        self._unconfirmed: dict[int, _Unconfirmed] = {}  # by event id
 
     @property
     def unheard(self) -> int:
@@ -41,14 +51,19 @@ class Announcer:
 
     def committed(self, number: int, event: AlarmEvent, generation: int) -> None:
         """An event is in the outbox now as `number`; it was announced in connection `generation`, 0: in none."""
-        self._unconfirmed[number] = (generation, encode(event), self._event_topic(event.alarm))
+        body, topic = encode(event), self._event_topic(event.alarm)
+        self._unconfirmed[number] = _Unconfirmed(generation, self._session.said, body, topic)
 
     def confirmed(self) -> list[int]:
         """Events the broker has acknowledged since; they may leave the outbox."""
-        if not self._unconfirmed or not self._session.drained:
+        if not self._unconfirmed or not self._session.connected:
             return []
-        generation = self._session.generation
-        done = [number for number, (said, _, _) in self._unconfirmed.items() if said == generation]
+        generation, reached = self._session.generation, self._session.acknowledged
+        done = [
+            number
+            for number, event in self._unconfirmed.items()
+            if event.generation == generation and event.said <= reached
+        ]
         for number in done:
             del self._unconfirmed[number]
         return done
@@ -58,9 +73,9 @@ class Announcer:
         generation = self._session.generation
         for alarm in alarms:
             self._session.publish(self._state_topic(alarm), encode(alarm), retain=True)
-        for number, (_, body, topic) in self._unconfirmed.items():
-            self._session.publish(topic, body)
-            self._unconfirmed[number] = (generation, body, topic)
+        for number, event in self._unconfirmed.items():
+            self._session.publish(event.topic, event.body)
+            self._unconfirmed[number] = event._replace(generation=generation, said=self._session.said)
 
     def retract(self, topic: str) -> None:
         """Take back a retained alarm that no longer stands: a broker restored it from an old file."""
