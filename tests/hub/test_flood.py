@@ -1,6 +1,10 @@
 """Poison and floods on a real broker: nothing of one client's rubbish reaches another's readings or stops the hub."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 
 import paho.mqtt.client as mqtt
@@ -153,4 +157,33 @@ def test_a_flood_is_cut_and_told_and_the_readings_of_others_are_all_there(hub, c
     finally:
         stop.set()
         flooder.join()
+    assert hub.rows("SELECT count(*) FROM record WHERE gateway = 'gw-a'") == [(100,)]
+
+
+LISTEN = """
+import sys
+import paho.mqtt.client as mqtt
+client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+client.on_connect = lambda client, *_: client.subscribe("wardline/v1/#", qos=1)
+client.on_subscribe = lambda *_: print("listening", flush=True)
+client.connect("127.0.0.1", int(sys.argv[1]))
+client.loop_forever()
+"""
+
+
+def test_a_frozen_pager_or_screen_holds_up_neither_alarms_nor_receipts(hub, client, broker):
+    words = [sys.executable, "-c", LISTEN, str(broker.port)]
+    frozen = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    try:
+        assert frozen.stdout.readline() == "listening\n"
+        os.kill(frozen.pid, signal.SIGSTOP)
+        for seq in range(1, 101):
+            value = 85 if seq % 2 else 97
+            client.publish("up/gw-a/vitals", said(seq=seq, device="mon-a", values={"spo2": value}))
+        client.wait_for(settled(100))
+        raised = client.wait_for(lambda topic, payload: topic == "ward/icu/event" and payload["change"] == "raised")[1]
+        assert raised["alarm"]["rule"] == "spo2-low"
+    finally:
+        frozen.kill()
+        frozen.communicate()
     assert hub.rows("SELECT count(*) FROM record WHERE gateway = 'gw-a'") == [(100,)]
