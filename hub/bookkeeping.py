@@ -38,6 +38,7 @@ class _Account:
     """One epoch of a gateway, as it was at its last status."""
 
     ledger: Ledger
+    here: int = 0  # final in the journal, of those accepted
     unexplained: int = 0
     since: int | None = None
     written: int = 0
@@ -84,7 +85,7 @@ class Bookkeeping:
         for ledger in status.ledger:
             account = accounts.get(ledger.epoch) or _Account(ledger)
             account.ledger = ledger
-            account.unexplained = self._unexplained(status.gateway, ledger)
+            account.here, account.unexplained = self._compare(status.gateway, ledger)
             if account.unexplained == 0:
                 account.since = None
             elif account.since is None:
@@ -129,20 +130,21 @@ class Bookkeeping:
     def _of(self, gateway: str) -> _Gateway:
         return self._gateways.setdefault(gateway, _Gateway())
 
-    def _unexplained(self, gateway: str, ledger: Ledger) -> int:
-        """How many records are nowhere; below 0: how many the journal has that were never given out."""
-        if ledger.accepted != ledger.spooled + ledger.receipted + ledger.pruned + ledger.rejected:
-            return ledger.accepted - ledger.spooled - ledger.receipted - ledger.pruned - ledger.rejected
+    def _compare(self, gateway: str, ledger: Ledger) -> tuple[int, int]:
+        """How many records are final here, and how many nowhere; below 0: here, and never given out."""
         here = beyond = 0
         for low, high in self._journal.settled(gateway, ledger.epoch):
             here += max(0, min(high, ledger.accepted) - low + 1)
             beyond += max(0, high - max(low - 1, ledger.accepted))
+        spoken_for = ledger.spooled + ledger.receipted + ledger.pruned + ledger.rejected
+        if ledger.accepted != spoken_for:
+            return here, ledger.accepted - spoken_for
         if beyond:
-            return -beyond
+            return here, -beyond
         # What the gateway gave up is final here as soon as its gap record, still in the spool, has come.
         declared = self._journal.missing(gateway, ledger.epoch).count()
         on_the_way = max(0, ledger.pruned - declared) if ledger.spooled else 0
-        return max(0, ledger.accepted - here - ledger.spooled - on_the_way)
+        return here, max(0, ledger.accepted - here - ledger.spooled - on_the_way)
 
     def _has_said_all(self, hello: Hello) -> bool:
         """Whether everything it held when it said hello is here: gap records among them, so nothing is guessed."""
@@ -186,7 +188,7 @@ class Bookkeeping:
         ledger = account.ledger
         missing = self._journal.missing(gateway, ledger.epoch).count()
         rejected = self._journal.rejected(gateway, ledger.epoch)
-        stored = self._journal.settled(gateway, ledger.epoch).count() - missing - rejected
+        stored = max(0, account.here - missing - rejected)
         said = (ledger.accepted, ledger.spooled)
         return Write(
             _BALANCE,
