@@ -70,9 +70,11 @@ def run(binary: str, folder: Path, seconds: float) -> int:
         )
         processes.append(agent)
         time.sleep(WARM_UP_S)
-        before, begun = cpu_s(agent.pid), time.monotonic()
+        before, wrote, begun = cpu_s(agent.pid), written_bytes(agent.pid), time.monotonic()
         time.sleep(seconds)
-        percent = 100 * (cpu_s(agent.pid) - before) / (time.monotonic() - begun)
+        took = time.monotonic() - begun
+        percent = 100 * (cpu_s(agent.pid) - before) / took
+        gb_a_day = (written_bytes(agent.pid) - wrote) / took * 86_400 / 1e9
         memory_mb = rss_mb(agent.pid)
     finally:
         for process in reversed(processes):
@@ -87,6 +89,7 @@ def run(binary: str, folder: Path, seconds: float) -> int:
     print(f"records committed by the hub: {records}")
     print(f"cpu  {percent:.1f} % of one core (goal {GOAL_PERCENT:g})")
     print(f"rss  {memory_mb:.1f} MB (goal {GOAL_MB:g})")
+    print(f"disk {gb_a_day:.2f} GB a day; more on this: spool_wear.py")
     if silent:
         print(f"not heard: {', '.join(silent)}\n{told}", file=sys.stderr)
     return 1 if silent or not records or percent > GOAL_PERCENT or memory_mb > GOAL_MB else 0
@@ -140,6 +143,12 @@ def cpu_s(pid: int) -> float:
     """User and system time of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def written_bytes(pid: int) -> int:
+    """What a process caused to be written to disks; nothing where the folder is in memory."""
+    lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("write_bytes")).split()[1])
 
 
 def rss_mb(pid: int) -> float:
