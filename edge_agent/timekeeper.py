@@ -41,6 +41,7 @@ class Timekeeper:
         self._guesses = spool.spool.has_guesses(boot)
         self._found = self.watch.found
         self._woken = asyncio.Event()
+        self._wrong = False
 
     @property
     def guesses(self) -> bool:
@@ -77,6 +78,7 @@ class Timekeeper:
             anchor = self.watch.look()
             if anchor is not None:
                 self._found.append(anchor)
+            self._tell()
             try:
                 await self._put_right()
                 trouble = False
@@ -85,6 +87,16 @@ class Timekeeper:
                 trouble = True
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), LOOK_S)
+
+    def _tell(self) -> None:
+        """Say so when the wall clock of the machine is wrong, and when it is right again."""
+        by = self.watch.wrong_by
+        if self._wrong != (abs(by) > WRONG_MS):
+            self._wrong = not self._wrong
+            if self._wrong:
+                log.warning("the clock of this machine is %+.0f s wrong: records have the right time", by / 1_000)
+            else:
+                log.info("the clock of this machine is right again")
 
     async def _put_right(self) -> None:
         spool = self._spool.spool
