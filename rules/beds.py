@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from rules.scores import ScoreResult, ScoreTable, score
+from rules.scores import ScoreResult, ScoreTable
+from rules.scoring import Scored
 from rules.windows import Held, Window
 from vitals.identity import BedKey
 from vitals.parameters import PARAMETERS
@@ -107,6 +107,10 @@ class Source:
             changed = True
         return changed
 
+    def good_until(self, parameter: str) -> int:
+        """The last moment at which its value is fresh."""
+        return self.seen[parameter] + STALE_MS[parameter]
+
     def fresh(self, parameter: str, now: int) -> float | None:
         """The value, unless it is missing, too old or not a number."""
         value = self.values.get(parameter)
@@ -115,24 +119,13 @@ class Source:
         return value
 
 
-class Scored:
-    """The last result of a table at a bed, and what it was made of."""
-
-    __slots__ = ("inputs", "result", "stamp", "table")
-
-    def __init__(self, table: ScoreTable) -> None:
-        self.table = table
-        self.stamp: tuple[object, ...] = ()
-        self.inputs: dict[str, float] = {}
-        self.result = score(table, {})
-
-
 class BedState:
     """A bed as rules see it at the instant `now` (a rules.expressions.View)."""
 
     __slots__ = (
         "armed",
         "book",
+        "calm",
         "cases",
         "device",
         "entries",
@@ -158,6 +151,7 @@ class BedState:
         self.entries: Mapping[str, Entry] = {}  # by name, replaced as a whole when staff enter something
         self.holds: dict[str, Held] = {}  # how long parts of expressions have been true
         self.scored: dict[str, Scored] = {}  # by table
+        self.calm: set[str] = set()  # rules that read nothing but scores, and do not hold by those of now
         self.limits: Limits = {}  # the bounds limit() may ask for, as the rule that is judged sees them
         self.cases: dict[str, Case] = {}  # by rule, only those not inactive
         self.watched: set[str] = set()  # rules in which an absence or silence has lasted its time
@@ -216,41 +210,25 @@ class BedState:
 
     def score(self, table: ScoreTable) -> ScoreResult:
         """The points of this bed now, from devices and from what staff entered."""
-        # Several rules ask for one score with each record; what it is made of changes with records and entries only.
-        stamp = (self.now, self.entries, *[source.seq for source in self.sources.values()])
         last = self.scored.get(table.id)
         if last is None or last.table is not table:
             last = self.scored[table.id] = Scored(table)
-        if last.stamp != stamp:
-            last.stamp = stamp
-            inputs = self.inputs(table)
-            if last.inputs != inputs:
-                last.inputs, last.result = inputs, score(table, inputs)
+            self.calm.clear()
+        self._renew(last, self.now)
         return last.result
 
-    def inputs(self, table: ScoreTable) -> dict[str, float]:
-        """What a table reads here: one value for each line, the fresh one of a device or a later one staff entered."""
-        known: dict[str, float] = {}
-        now, entries, sources = self.now, self.entries, self.sources.values()
-        for name in table.entries:
-            entry = entries.get(name)
-            if entry is not None and entry.holds(now):
-                known[name] = entry.value
-        measured = not entries.keys().isdisjoint(table.parameters)
-        for parameters in table.inputs:
-            best, value, when = "", 0.0, NEVER
-            for parameter, source in itertools.product(parameters, sources):
-                fresh = source.fresh(parameter, now)
-                if fresh is not None:
-                    best, value, when = parameter, fresh, source.seen[parameter]
-                    break
-            for parameter in parameters if measured else ():
-                entry = entries.get(parameter)
-                if entry is not None and entry.time > when and entry.holds(now):
-                    best, value, when = parameter, entry.value, entry.time
-            if best:
-                known[best] = value
-        return known
+    def stirred(self, now: int) -> bool:
+        """Whether some rule that reads nothing but scores may hold now, though it did not when it was last judged."""
+        for scored in self.scored.values():
+            try:
+                self._renew(scored, now)
+            except Exception:  # a rule that asks for this score will fail, and is switched off there
+                self.calm.clear()
+        return len(self.calm) < len(self.book.scorers)
+
+    def _renew(self, scored: Scored, now: int) -> None:
+        if not scored.stands(self.entries, now) and scored.renew(self.sources.values(), self.entries, now):
+            self.calm.clear()
 
     def absent(self, parameter: str, duration: int) -> bool | None:
         """None where the parameter was never seen, or where the devices that gave it are silent themselves."""

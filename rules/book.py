@@ -16,7 +16,19 @@ from vitals.drills import DRILL
 class Book:
     """Rules and their indexes. Never changed: another limit is another book."""
 
-    __slots__ = ("_order", "bands", "conditions", "flag_rules", "limits_of", "read", "readers_of", "rules", "timed")
+    __slots__ = (
+        "_order",
+        "bands",
+        "conditions",
+        "flag_rules",
+        "limits_of",
+        "read",
+        "readers_of",
+        "rules",
+        "scorers",
+        "scorers_of",
+        "timed",
+    )
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         ordered = {rule.id: rule for rule in rules}
@@ -24,8 +36,10 @@ class Book:
         self._order = {id_: number for number, id_ in enumerate(self.rules)}
         self.bands = quiet_bands(rules)
         self.limits_of = _by_parameter((rule.id, rule.limit_of) for rule in rules)
-        self.readers_of = _by_parameter((rule.id, rule.reads) for rule in rules)
+        self.readers_of = _by_parameter((rule.id, rule.reads) for rule in rules if not rule.scored)
         self.read = frozenset(self.readers_of)
+        self.scorers = frozenset(rule.id for rule in rules if rule.scored)
+        self.scorers_of = _by_parameter((rule.id, rule.reads) for rule in rules if rule.scored)
         self.conditions = tuple(rule.id for rule in rules if not rule.limit_of and rule.id != RULE_FAILED)
         self.flag_rules = tuple(id_ for id_ in self.conditions if self.rules[id_].flags)
         self.timed = frozenset(rule.id for rule in rules if rule.timed)

@@ -57,6 +57,7 @@ class Rule:
     silences: tuple[int, ...] = ()
     holds: tuple[tuple[str, int], ...] = ()  # the parts of its expression that must last, and for how long
     flags: bool = False
+    scored: bool = False  # its answer follows from scores and from nothing else, so that it changes with them only
     acknowledged_for: int = ACKNOWLEDGED_FOR_MS["medium"]
     extreme: Extreme | None = None  # Verdict.extreme says whether its bound is passed now
     entries: frozenset[str] = frozenset()  # the staff entries it reads
@@ -276,6 +277,7 @@ def _condition(condition: Condition, expression: Expression, limits: Limits, zon
         silences=expression.silences,
         holds=expression.holds,
         flags=expression.flags,
+        scored=expression.scored and hours is None,
         acknowledged_for=_acknowledged_for(condition),
         hours=hours,
         scope=condition.scope,

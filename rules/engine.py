@@ -99,9 +99,16 @@ class Engine:
                 if not low <= values[parameter] <= high:
                     outside = [parameter] if outside is None else [*outside, parameter]
         new = back or len(from_.seen) != known
-        if outside or flagged or new or at.cases or at.watched or not book.read.isdisjoint(values):
+        gone = flagged or (record.flags and not record.flags.keys().isdisjoint(values))
+        for scored in at.scored.values():
+            if gone:
+                scored.stir()
+            else:
+                scored.heard(source, values)
+        stirred = bool(book.scorers) and at.stirred(now)
+        if outside or flagged or new or stirred or at.cases or at.watched or not book.read.isdisjoint(values):
             time = now if record.clock == "unsynced" else record.time
-            return self._judging.judge_record(at, values, outside or (), flagged, new, time, now)
+            return self._judging.judge_record(at, values, outside or (), flagged, new, stirred, time, now)
         return []
 
     def advance(self, now: int) -> list[AlarmEvent]:
@@ -140,6 +147,7 @@ class Engine:
                 if case.message == former.rules[id_].message:
                     case.message = case.rule.message
         at.watched.intersection_update(book.rules)
+        at.calm.clear()
         for id_ in [id_ for id_ in at.off if id_ not in book.rules or id_ in changed]:
             del at.off[id_]
         if self._started:
@@ -332,6 +340,8 @@ class Engine:
                 resumed += [found] if found is not None else []
         for at, case in resumed:
             cases.settle(case, at, now)
+            for scored in at.scored.values():
+                scored.stir()
 
     # How it is done ----------------------------------------------------------------------------------------------
 

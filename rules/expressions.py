@@ -61,6 +61,7 @@ class Expression:
     holds: tuple[tuple[str, int], ...]  # (key, milliseconds) of each `for`
     limits: tuple[tuple[str, str, int], ...]  # (parameter, side, column) of each limit()
     flags: bool  # whether flag() occurs
+    scored: bool  # whether its answer follows from scores and from nothing else
 
 
 def parse(text: str, tables: Mapping[str, ScoreTable] | None = None) -> Expression:
@@ -104,6 +105,8 @@ class Parser:
             holds=tuple(uses.holds),
             limits=tuple(uses.limits),
             flags=uses.flags,
+            scored=uses.scores
+            and not (uses.values or uses.absences or uses.silences or uses.holds or uses.limits or uses.flags),
         )
 
     # Words ---------------------------------------------------------------------------------------------------------
@@ -281,6 +284,7 @@ class Parser:
 
     def _value(self, token: Token) -> Node:
         name = one_of(token, [*PARAMETERS, *CHOICES], "parameter")
+        self.uses.values = True
         if name in CHOICES:
             self.uses.entries.add(name)
             return Node("number", lambda view: view.entry(name), token.column)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rules.nodes import Node, Quantity, Truth, View, at_least
 from rules.score_documents import NEWS2
+from rules.scores import ScoreTable
 from rules.tokens import ExpressionError, Token, one_of
 from rules.windows import Window
 from vitals.durations import Duration
@@ -32,6 +33,8 @@ class Uses:
     holds: list[tuple[str, int]] = field(default_factory=list)
     limits: list[tuple[str, str, int]] = field(default_factory=list)
     flags: bool = False
+    scores: bool = False
+    values: bool = False  # values or entries of its own, beside what scores are made of
 
 
 def duration_of(token: Token) -> int:
@@ -76,6 +79,7 @@ def _over(ask: Callable[[Window], float], difference: bool, parser: Parser, toke
     parser.expect(",")
     duration = duration_of(parser.take())
     parser.uses.parameters.add(name)
+    parser.uses.values = True
 
     def evaluate(view: View) -> float | None:
         window = view.window(name, duration)
@@ -119,9 +123,7 @@ def _score(parser: Parser, token: Token) -> Node:
 
 
 def _points(name: str, partial: bool, parser: Parser, token: Token) -> Node:
-    table = parser.tables[name]
-    parser.uses.parameters |= table.parameters
-    parser.uses.entries |= table.entries
+    table = _table(parser, name)
 
     def evaluate(view: View) -> float | None:
         result = view.score(table)
@@ -130,11 +132,17 @@ def _points(name: str, partial: bool, parser: Parser, token: Token) -> Node:
     return Node("number", evaluate, token.column)
 
 
-def _red(parser: Parser, token: Token) -> Node:
-    word = parser.name("the name of a score")
-    table = parser.tables[one_of(word, parser.tables, "score")]
+def _table(parser: Parser, name: str) -> ScoreTable:
+    table = parser.tables[name]
     parser.uses.parameters |= table.parameters
     parser.uses.entries |= table.entries
+    parser.uses.scores = True
+    return table
+
+
+def _red(parser: Parser, token: Token) -> Node:
+    word = parser.name("the name of a score")
+    table = _table(parser, one_of(word, parser.tables, "score"))
 
     def evaluate(view: View) -> bool | None:
         result = view.score(table)

@@ -32,10 +32,15 @@ class Judging:
         outside: Sequence[str],
         flagged: bool,
         new: bool,
+        stirred: bool,
         time: int,
         now: int,
     ) -> list[AlarmEvent]:
-        """Judge all that a record can concern: `outside` its quiet bands, `flagged` anew, or from a `new` source."""
+        """Judge all that a record can concern.
+
+        Some values are `outside` their quiet bands, a reason is `flagged` anew, the source is `new`, or the bed's
+        scores are `stirred`.
+        """
         book = bed.book
         ids = {*bed.cases, *bed.watched}
         for parameter in outside:
@@ -46,6 +51,10 @@ class Judging:
             ids.update(book.flag_rules)
         for parameter in book.read.intersection(values):
             ids.update(book.readers_of[parameter])
+        if stirred:
+            for parameter in values:
+                ids.update(book.scorers_of.get(parameter, ()))
+            ids -= bed.calm - bed.cases.keys()
         events: list[AlarmEvent] = []
         for rule in book.in_order(ids):
             self.judge(bed, rule, time, now, events)
@@ -67,6 +76,8 @@ class Judging:
             self._switch_off(bed, rule, error, time, now, events)
             return
         if verdict.answer is not Answer.HOLDS and rule not in bed.cases:
+            if rule in bed.book.scorers:
+                bed.calm.add(rule)
             return
         paused = bed.pause is not None and now < bed.pause.until
         while True:

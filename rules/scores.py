@@ -6,11 +6,15 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
+from math import inf
+from typing import NamedTuple
 
 import msgspec
 
 REMEMBERED = 2_000  # values of one item whose points are kept; monitors send whole numbers and tenths
-_NEW = -1
+
+Span = tuple[float, float]
+"""The lowest and the highest value of a stretch, both included."""
 
 
 class ScoreResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +48,23 @@ class Bands:
         """The points of a rounded value."""
         return self.points[bisect_left(self.edges, value)]
 
+    def span(self, value: float, decimals: int) -> Span:
+        """Between which values, as they were before rounding, the points of `value` are the same for sure."""
+        edges = self.edges
+        band = bisect_left(edges, round_half_away(value, decimals))
+        low, high = -inf, inf
+        if band > 0:
+            first = round(edges[band - 1] + 10.0**-decimals, decimals)  # the least one that rounding lets pass the edge
+            low = min(first, value) if bisect_left(edges, first) == band else value
+        if band < len(edges):
+            high = max(edges[band], value)
+        return low, high
+
+
+class _Found(NamedTuple):
+    points: int | None
+    span: Span
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreItem:
@@ -57,7 +78,7 @@ class ScoreItem:
     entry: str = ""
     codes: Mapping[float | None, int] = field(default_factory=dict)
     _deciding: tuple[str, ...] = field(init=False)  # the entries that choose the bands
-    _remembered: dict[tuple[float | None, ...], int | None] = field(init=False, default_factory=dict, compare=False)
+    _remembered: dict[tuple[float | None, ...], _Found] = field(init=False, default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         deciding = {name for bands in self.bands for name, _ in bands.when}
@@ -70,22 +91,30 @@ class ScoreItem:
         for name in self.inputs:
             value = known.get(name)
             if value is not None and value == value:
-                break
-        else:
-            return None
+                return self._find(value, known).points
+        return None
+
+    def span(self, value: float, known: Mapping[str, float]) -> Span:
+        """Between which values the points stay those of `value`, or stay undecided, while `known` is so."""
+        return self._find(value, known).span
+
+    def _find(self, value: float, known: Mapping[str, float]) -> _Found:
         key = (value, *[known.get(name) for name in self._deciding])
-        found = self._remembered.get(key, _NEW)
-        if found == _NEW:
+        found = self._remembered.get(key)
+        if found is None:
             if len(self._remembered) >= REMEMBERED:
                 self._remembered.clear()
-            found = self._remembered[key] = self._points(value, known)
+            found = self._remembered[key] = self._look_up(value, known)
         return found
 
-    def _points(self, value: float, known: Mapping[str, float]) -> int | None:
+    def _look_up(self, value: float, known: Mapping[str, float]) -> _Found:
         rounded = round_half_away(value, self.decimals)
         # Where an entry is missing, bands that agree need not wait for it: 83 % is 3 points on either supply of air.
-        found = {bands.at(rounded) for bands in self.bands if bands.fits(known)}
-        return found.pop() if len(found) == 1 else None
+        fitting = [bands for bands in self.bands if bands.fits(known)]
+        found = {bands.at(rounded) for bands in fitting}
+        spans = [bands.span(value, self.decimals) for bands in fitting]
+        low, high = max((low for low, _ in spans), default=-inf), min((high for _, high in spans), default=inf)
+        return _Found(found.pop() if len(found) == 1 else None, (low, high))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +139,7 @@ class ScoreTable:
     inputs: tuple[tuple[str, ...], ...] = field(init=False)  # the parameters of each item, the preferred one first
     parameters: frozenset[str] = field(init=False)  # every parameter whose value can count
     entries: frozenset[str] = field(init=False)  # every staff entry with codes that can count
+    staff: frozenset[str] = field(init=False)  # everything staff may enter that can count
 
     def __post_init__(self) -> None:
         inputs = tuple(item.inputs for item in self.items if item.inputs)
@@ -117,6 +147,13 @@ class ScoreTable:
         object.__setattr__(self, "inputs", inputs)
         object.__setattr__(self, "parameters", frozenset(name for names in inputs for name in names))
         object.__setattr__(self, "entries", frozenset(choosing | {item.entry for item in self.items if item.entry}))
+        object.__setattr__(self, "staff", self.entries | self.parameters)
+
+    def span(self, name: str, known: Mapping[str, float]) -> Span:
+        """Between which values of a known parameter nothing changes while all else in `known` stays."""
+        known = {**self.defaults, **known}
+        spans = [item.span(known[name], known) for item in self.items if name in item.inputs]
+        return max(low for low, _ in spans), min(high for _, high in spans)
 
 
 def score(table: ScoreTable, inputs: Mapping[str, float]) -> ScoreResult:
