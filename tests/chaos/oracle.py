@@ -41,7 +41,10 @@ def balance(gateway: str, spool: Path, journal: Path) -> Balance:
     epoch, accepted, waiting = read_spool(spool)
     given = set(range(1, accepted + 1))
     with closing(_open(journal)) as db:
-        rows = db.execute("SELECT epoch, seq FROM record WHERE gateway = ?", (gateway,)).fetchall()
+        both = (
+            "SELECT epoch, seq FROM record WHERE gateway = ?1 UNION ALL SELECT epoch, seq FROM wave WHERE gateway = ?1"
+        )
+        rows = db.execute(both, (gateway,)).fetchall()
         stored = {seq for row_epoch, seq in rows if row_epoch == epoch}
         rejected = {
             seq for (seq,) in db.execute("SELECT seq FROM rejected WHERE gateway = ? AND epoch = ?", (gateway, epoch))

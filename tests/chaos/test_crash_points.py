@@ -58,28 +58,28 @@ def traps(point):
 
 
 @pytest.mark.parametrize(("story", "arguments", "point"), pairs(SPOOL))
-def test_a_spool_killed_at_any_point_keeps_its_promises(forks, tmp_path, story, arguments, point):
+def test_a_spool_killed_at_any_point_keeps_its_promises(forks, quick_folder, story, arguments, point):
     died = 0
     for repeat, trap in enumerate(traps(point)):
-        folder = tmp_path / str(repeat)
+        folder = quick_folder / str(repeat)
         folder.mkdir()
-        pid = forks.story(story, folder=str(folder), log=tmp_path / "log", trap=trap, **arguments)
+        pid = forks.story(story, folder=str(folder), log=quick_folder / "log", trap=trap, **arguments)
         died += forks.wait(pid) == -signal.SIGKILL
         for _ in range(2):  # the one that finds it so, and the one that goes on where it was cut off
-            assert forks.wait(forks.story(story, folder=str(folder), log=tmp_path / "log", **arguments)) == 0
+            assert forks.wait(forks.story(story, folder=str(folder), log=quick_folder / "log", **arguments)) == 0
             assert broken_promises(folder) == [], trap
-    assert died >= 1, (tmp_path / "log").read_text()
+    assert died >= 1, (quick_folder / "log").read_text()
 
 
 @pytest.mark.parametrize("point", SALVAGE)
-def test_a_salvage_that_is_cut_off_loses_nothing_that_could_be_read(forks, tmp_path, point):
-    assert forks.wait(forks.story("leave_log", folder=str(tmp_path), log=tmp_path / "log")) == -signal.SIGKILL
-    damage(tmp_path / "spool.db")
-    pid = forks.story("reopen", folder=str(tmp_path), log=tmp_path / "log", trap=point)
+def test_a_salvage_that_is_cut_off_loses_nothing_that_could_be_read(forks, quick_folder, point):
+    assert forks.wait(forks.story("leave_log", folder=str(quick_folder), log=quick_folder / "log")) == -signal.SIGKILL
+    damage(quick_folder / "spool.db")
+    pid = forks.story("reopen", folder=str(quick_folder), log=quick_folder / "log", trap=point)
     assert forks.wait(pid) == -signal.SIGKILL
-    assert forks.wait(forks.story("reopen", folder=str(tmp_path), log=tmp_path / "log")) == 0
-    assert list(tmp_path.glob("spool.db.damaged-*")) != []
-    assert broken_promises(tmp_path) == []
+    assert forks.wait(forks.story("reopen", folder=str(quick_folder), log=quick_folder / "log")) == 0
+    assert list(quick_folder.glob("spool.db.damaged-*")) != []
+    assert broken_promises(quick_folder) == []
 
 
 def damage(path: Path) -> None:
@@ -98,9 +98,9 @@ def damage(path: Path) -> None:
 
 
 @pytest.fixture
-def journal(tmp_path):
+def journal(quick_folder):
     """A journal with readings and alarms for a projection."""
-    journal = Journal(tmp_path / "journal.db")
+    journal = Journal(quick_folder / "journal.db")
     batch = Batch()
     batch.records = [
         RecordRow("gw-1", 1, seq, "mon-a", "icu", "7", seq, seq, 0, b'{"clock":"synced"}')
@@ -128,27 +128,27 @@ def journal(tmp_path):
 
 @pytest.mark.usefixtures("journal")
 @pytest.mark.parametrize("point", PROJECTION)
-def test_a_projection_killed_at_any_point_copies_everything_at_least_once(forks, tmp_path, point):
+def test_a_projection_killed_at_any_point_copies_everything_at_least_once(forks, quick_folder, point):
     for passes in range(1, REPEATS + 4):
         pid = forks.story(
-            "project", folder=str(tmp_path), poison=POISON, log=tmp_path / "log", trap=f"{point}:{passes}"
+            "project", folder=str(quick_folder), poison=POISON, log=quick_folder / "log", trap=f"{point}:{passes}"
         )
         assert forks.wait(pid) in (0, -signal.SIGKILL)
-    assert forks.wait(forks.story("project", folder=str(tmp_path), poison=POISON, log=tmp_path / "log")) == 0
-    lines = (tmp_path / "sink.txt").read_text().split("\n")[:-1]
+    assert forks.wait(forks.story("project", folder=str(quick_folder), poison=POISON, log=quick_folder / "log")) == 0
+    lines = (quick_folder / "sink.txt").read_text().split("\n")[:-1]
     copied = {line for line in lines if line.startswith("StoredRecord")}
     assert copied == {f"StoredRecord {number}" for number in range(1, RECORDS + 1) if number != POISON}
     assert {line for line in lines if line.startswith("StoredEvent")} == {
         f"StoredEvent {number}" for number in range(1, EVENTS + 1)
     }
-    with sqlite3.connect(tmp_path / "cursors.db") as db:
+    with sqlite3.connect(quick_folder / "cursors.db") as db:
         assert db.execute("SELECT entry FROM dead_letter").fetchall() == [(POISON,)]
 
 
-def test_the_checker_of_promises_sees_what_is_broken(forks, tmp_path):
-    assert forks.wait(forks.story("trim", folder=str(tmp_path), log=tmp_path / "log")) == 0
-    assert broken_promises(tmp_path) == []
-    open_spool(tmp_path / "spool.db", ONE_MB).close()
-    with sqlite3.connect(tmp_path / "spool.db") as db:
+def test_the_checker_of_promises_sees_what_is_broken(forks, quick_folder):
+    assert forks.wait(forks.story("trim", folder=str(quick_folder), log=quick_folder / "log")) == 0
+    assert broken_promises(quick_folder) == []
+    open_spool(quick_folder / "spool.db", ONE_MB).close()
+    with sqlite3.connect(quick_folder / "spool.db") as db:
         db.execute("DELETE FROM record WHERE seq = (SELECT max(seq) FROM record)")
-    assert broken_promises(tmp_path)
+    assert broken_promises(quick_folder)

@@ -18,6 +18,7 @@ INSERT INTO settled VALUES (1, 9);
 """
 JOURNAL = """
 CREATE TABLE record (gateway TEXT, epoch INTEGER, seq INTEGER);
+CREATE TABLE wave (gateway TEXT, epoch INTEGER, seq INTEGER);
 CREATE TABLE rejected (gateway TEXT, epoch INTEGER, seq INTEGER);
 CREATE TABLE committed (gateway TEXT, epoch INTEGER, low INTEGER, high INTEGER);
 CREATE TABLE gap (id INTEGER, source TEXT);
@@ -58,6 +59,7 @@ def test_books_that_agree_are_even(books):
         ("lost", "DELETE FROM record WHERE seq = 3", ""),
         ("lost", "DELETE FROM record WHERE seq = 3; INSERT INTO missing VALUES ('gw', 9, 3, 3, 2)", ""),
         ("doubled", "INSERT INTO record VALUES ('gw', 9, 3)", ""),
+        ("doubled", "INSERT INTO wave VALUES ('gw', 9, 3)", ""),
         ("unknown", "INSERT INTO record VALUES ('gw', 9, 11)", ""),
         ("unfounded", "INSERT INTO committed VALUES ('gw', 9, 12, 13)", ""),
         ("other_epochs", "INSERT INTO record VALUES ('gw', 8, 1)", ""),
