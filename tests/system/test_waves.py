@@ -7,11 +7,15 @@ from itertools import pairwise
 import pytest
 
 from edge_agent.drivers.registry import build
+from edge_agent.spool_file import open_spool
+from edge_agent.stamp import Draft
 from firmware_sim.monitors.monitor import Options
 from firmware_sim.monitors.registry import find_kind
 from firmware_sim.patient import Patient
+from tests.chaos.proxy import Proxy
+from tests.conftest import free_port
 from tests.edge_agent.conftest import Line
-from vitals.waves import WaveFrame
+from vitals.waves import WaveFrame, encode_frame
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
@@ -147,3 +151,42 @@ def test_a_device_whose_waves_nobody_asked_for_sends_none(waved, oximeter):
     waved.start_edge()
     play_until(oximeter, lambda: waved.records() >= 3)
     assert frames(waved) == []
+
+
+THIN = 6_000  # bytes a second
+BACKLOG = 1_500  # frames: minutes of work for such a line
+
+
+def fill_with_waves(folder):
+    """A spool full of waves that no hub has had."""
+    frame = WaveFrame(1, 1, "mon-a", "ecg_ii", 1_000, "synced", 250.0, 1.0, 0.0, "raw", b"\1\0" * 250)
+    wave = {"device": "mon-a", "time": 1_000, "steady": 0, "boot": "before", "clock": "synced", "kind": "wave"}
+    spool = open_spool(folder / "spool.db", 64 << 20)
+    spool.append([Draft(**wave, wave=encode_frame(frame)) for _ in range(BACKLOG)])
+    spool.close()
+
+
+def test_on_a_thin_line_no_reading_waits_for_the_waves(waved, oximeter):
+    proxy = Proxy(free_port(), waved.broker.port).start()
+    try:
+        proxy.bytes_per_s = THIN
+        edge = EDGE.format(port=proxy.port, folder=waved.folder, waves="[pleth]")
+        (waved.folder / "edge.yaml").write_text(edge)
+        fill_with_waves(waved.folder)
+        waved.start_hub()
+        waved.until(lambda: (waved.folder / "hub/hub.pub").exists(), 20)
+        waved.start_edge()
+        play_until(oximeter, lambda: waved.records() >= 3)
+        (begin,) = waved.rows("SELECT max(id) FROM record")[0]
+        sent = waved.rows("SELECT count(*) FROM wave")[0][0]
+        play_until(oximeter, lambda: waved.records() >= begin + 12)
+        delays = [
+            delay for (delay,) in waved.rows(f"SELECT received - time FROM record WHERE id > {begin} ORDER BY id")
+        ]
+        # At most one message of waves is on the line: a frame takes it a tenth of a second.
+        assert max(delays) < 2_000
+        assert waved.rows(f"SELECT count(*) FROM record WHERE id > {begin} AND late") == [(0,)]
+        moved = waved.rows("SELECT count(*) FROM wave")[0][0]
+        assert sent < moved < BACKLOG  # the waves did go, and the line was never free of them
+    finally:
+        proxy.stop()
