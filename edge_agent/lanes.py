@@ -324,7 +324,9 @@ class Lanes:
             if message.first and message.first not in self._sent:
                 took = now - message.sent_at
                 self.round_trip_ms = took if not self.round_trip_ms else 0.8 * self.round_trip_ms + 0.2 * took
-                message.first = 0
+                # Some of it may be confirmed because it was sent before: the rest is still to be watched over.
+                rest = (part for low, high in message.ranges for part in self._sent.within(low, high))
+                message.first = next(rest, (0, 0))[0]
                 self._arrived = max(self._arrived, message.number)
             if message.acknowledged and not message.first:
                 del self._messages[token]

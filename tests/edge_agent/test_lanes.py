@@ -145,6 +145,27 @@ def test_records_the_hub_never_got_are_sent_again_although_receipts_for_younger_
     assert lanes.rewinds == 1
 
 
+def test_the_rest_of_a_message_is_sent_again_although_the_hub_has_its_first_records_from_before():
+    lanes = Lanes()
+    lanes.connected(0)
+    lanes.committed(1, 5, 0)
+    send(lanes, 0, token=1)
+    lanes.acknowledged(1, 1)
+    lanes.committed(6, 9, 1_000)
+    lanes.rewind(2_000)
+    send(lanes, 2_000, token=2)  # 1 to 9 in one message, which the hub never gets
+    lanes.acknowledged(2, 2_001)
+    lanes.receipt([(1, 5)], [], 1_000, 2_100)  # the first message was on its way all the time
+    now, seq = 2_100, 9
+    while now < 2_000 + PATIENCE_MS:
+        now, seq = now + 500, seq + 1
+        lanes.committed(seq, seq, now)
+        plan = send(lanes, now, token=seq)
+        lanes.acknowledged(seq, now)
+        lanes.receipt([(1, 5), (10, seq)], [], 1_000, now)
+    assert plan.ranges[0] == (6, 9)
+
+
 def test_on_a_slow_line_nothing_is_sent_twice_while_receipts_come_in_their_order():
     lanes = Lanes()
     lanes.connected(0)
