@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import msgspec
 
 from chassis.database import open_database, sync_folder
 from chassis.failpoints import failpoint
+from edge_agent import spool_times
 from edge_agent.epochs import next_epoch, volatile_epoch, write_epoch
 from edge_agent.seqset import Range, SeqSet
 from edge_agent.spool import Spool
@@ -68,6 +69,7 @@ class Salvage:
     rows: list[tuple[Any, ...]]
     epoch: int
     lost: list[Range] | None  # None: nobody knows
+    guesses: spool_times.Guesses = field(default_factory=dict)
 
 
 def default_cap(path: Path) -> int:
@@ -160,6 +162,7 @@ def _readable(path: Path) -> Salvage:
     rows: dict[int, tuple[Any, ...]] = {}
     epoch = accepted = 0
     settled: SeqSet | None = None
+    guesses: spool_times.Guesses = {}
     with (
         contextlib.suppress(sqlite3.Error),
         contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database,
@@ -171,6 +174,8 @@ def _readable(path: Path) -> Salvage:
             accepted = int(database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'record'").fetchone()[0])
         with contextlib.suppress(sqlite3.Error, TypeError, ValueError):
             settled = SeqSet(database.execute("SELECT low, high FROM settled ORDER BY low").fetchall())
+        with contextlib.suppress(sqlite3.Error, TypeError, ValueError):
+            guesses = spool_times.guesses(database)
         for order in ("ASC", "DESC"):
             with contextlib.suppress(sqlite3.Error):
                 for row in database.execute(f"SELECT {COLUMNS} FROM record ORDER BY seq {order}"):
@@ -180,7 +185,8 @@ def _readable(path: Path) -> Salvage:
     _read_pages(path, rows, accepted, settled)
     sensible = [rows[seq] for seq in sorted(rows, key=int) if _sensible(rows[seq])]
     waiting = [row for row in sensible if settled is None or row[0] not in settled]
-    return Salvage(rows=waiting, epoch=epoch, lost=_lost(accepted, settled, waiting) if epoch else None)
+    lost = _lost(accepted, settled, waiting) if epoch else None
+    return Salvage(rows=waiting, epoch=epoch, lost=lost, guesses=guesses)
 
 
 def _lost(accepted: int, settled: SeqSet | None, rows: list[tuple[Any, ...]]) -> list[Range] | None:
@@ -229,8 +235,11 @@ def _create(path: Path, epoch: int, found: Salvage, note: str) -> None:
         database.execute("BEGIN IMMEDIATE")
         for statement in SCHEMA.split(";"):
             database.execute(statement)
+        spool_times.make_tables(database)
         for seq, row in enumerate(found.rows, start=1):
             database.execute(INSERT, (seq, *row[1:6], _renumbered(row, seq)))
+            if row[0] in found.guesses:
+                spool_times.note_guess(database, seq, *found.guesses[row[0]])
         if found.lost:
             declare(database, found.lost, "salvage", _now(), epoch=found.epoch, kind="mixed")
         database.execute(

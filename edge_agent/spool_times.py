@@ -22,6 +22,8 @@ from vitals.waves import decode_frames, encode_frame
 NEWEST = 1_000  # rows looked through for the latest time: finding it in all of them would take seconds
 MOST_ANCHORS = 500  # three days of one boot; the newest are kept
 
+Guesses = dict[int, tuple[str, int]]  # seq: boot, steady time of the measurement
+
 # clock_anchor: see edge_agent.anchors. guess: rows whose time and clock are to be put right by an anchor of their boot.
 TABLES = """
 CREATE TABLE IF NOT EXISTS clock_anchor (
@@ -53,6 +55,17 @@ def keep_anchor(database: sqlite3.Connection, anchor: Anchor) -> None:
     database.execute(
         "DELETE FROM clock_anchor WHERE rowid <= (SELECT max(rowid) FROM clock_anchor) - ?", (MOST_ANCHORS,)
     )
+
+
+def guesses(database: sqlite3.Connection) -> Guesses:
+    """All of them; of a damaged spool, too."""
+    query = "SELECT seq, boot, measured FROM guess"
+    return {int(seq): (str(boot), int(measured)) for seq, boot, measured in database.execute(query)}
+
+
+def note_guess(database: sqlite3.Connection, seq: int, boot: str, measured: int) -> None:
+    """The row `seq` is dated by a guess."""
+    database.execute("INSERT INTO guess VALUES (?, ?, ?)", (seq, boot, measured))
 
 
 def note_guesses(database: sqlite3.Connection, drafts: Iterable[tuple[int, Draft]]) -> None:

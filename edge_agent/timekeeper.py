@@ -72,6 +72,8 @@ class Timekeeper:
 
     async def run(self) -> None:
         """Look each second."""
+        if self.reason:
+            log.warning("%s", self.reason)
         trouble = False
         while True:
             self._woken.clear()

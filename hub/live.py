@@ -16,6 +16,7 @@ from vitals.readings import Record
 from vitals.sessions import GatewayStatus
 
 SILENT_AFTER_MS = 15_000  # no record of any device of a bed: the tile says so
+SET_BACK_MS = 12 * 3_600_000  # no measurement is as old as that when it is told: the gateway's clock was set back
 
 _STALE_MS = {name: parameter.stale_s * 1_000 for name, parameter in PARAMETERS.items()}
 
@@ -33,21 +34,24 @@ class Judged(NamedTuple):
 class _Source:
     """What was last heard of one device."""
 
-    __slots__ = ("newest_at", "received", "states", "time")
+    __slots__ = ("guess", "newest_at", "received", "states", "time")
 
     def __init__(self) -> None:
         self.received: int | None = None
         self.time = 0  # of the newest record, by the gateway's clock
         self.newest_at = 0  # when that one was received
         self.states: tuple[str, ...] = ()
+        self.guess = False  # whether the gateway guessed that time
 
-    def since(self, time: int, now: int) -> int:
+    def since(self, time: int, now: int, *, guess: bool = False) -> int:
         """When, by the hub's clock, something the gateway measured at `time` was true.
 
         A cuff pressure comes with its own, older time. The newest record of the same gateway says how far its clock
-        is from ours, so no clock needs to be right.
+        is from ours, so no clock needs to be right. A clock that was set in between tells nothing of the other times.
         """
-        if self.received is None or time >= self.time:
+        was_set = (self.guess and not guess and self.time > self.newest_at) or self.time - time > SET_BACK_MS
+        self.guess = guess
+        if self.received is None or time >= self.time or was_set:
             self.time, self.newest_at = time, now
         self.received = now
         return self.newest_at - (self.time - time)
@@ -79,7 +83,7 @@ class LivePicture:
         values = self._values[bed]
         heard = self._sources[source]
         time = record.time
-        since = heard.since(time, now)
+        since = heard.since(time, now, guess=record.clock == "unsynced")
         for name, value in record.values.items():
             values[name] = (value, "", time, since)
         for name, reason in record.flags.items():

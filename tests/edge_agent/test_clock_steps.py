@@ -215,3 +215,17 @@ def test_a_time_nobody_knows_stays_so(tmp_path):
     (record,) = gateway.records()
     gateway.spool.close()
     assert record.clock == "unsynced"
+
+
+def test_guesses_of_a_damaged_spool_can_still_be_put_right(tmp_path, caplog):
+    gateway = Gateway(tmp_path)
+    gateway.boot(wall=0)
+    for _ in range(3):
+        gateway.measure("mon-a", 1_000)
+    gateway.spool._database.execute("DELETE FROM meta")  # without its sentinel row a spool counts as damaged
+    gateway.start()
+    assert "3 records salvaged" in caplog.text
+    gateway.sync(on=True)
+    gateway.look()
+    assert {record.seq: record.time for record in gateway.records() if record.gap is None} == gateway.truth
+    gateway.spool.close()

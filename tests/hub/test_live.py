@@ -75,3 +75,14 @@ def test_a_pressure_told_after_it_was_measured_is_as_old_as_it_is_whatever_the_g
     assert shown.values["hr"].age_ms == 1_000
     assert shown.values["nibp_sys"].age_ms == 91_000
     assert shown.devices[0].age_ms == 990
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "clock"), [(300_000, "unsynced"), (315_360_000_000, "unsynced"), (315_360_000_000, "synced")]
+)
+def test_a_gateway_whose_clock_was_ahead_and_is_set_right_does_not_look_silent(picture, ahead_ms, clock):
+    picture.observe(BED, "gw-a/mon-a", Record(seq=1, device="mon-a", time=NOW + ahead_ms, clock=clock), NOW)
+    right = Record(seq=2, device="mon-a", time=NOW + 1_000, values={"spo2": 97.0})
+    picture.observe(BED, "gw-a/mon-a", right, NOW + 1_000)
+    value = beds(picture, NOW + 2_000)[0].values["spo2"]
+    assert (value.fresh, value.age_ms) == (True, 1_000)
