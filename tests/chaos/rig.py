@@ -228,5 +228,16 @@ class Rig:
         return found
 
     def words(self) -> str:
-        """The last words of every process, for a failing test."""
-        return "\n".join(f"{log.name}: {log.read_text()[-1500:]}" for log in sorted(self.folder.glob("*.log")))
+        """The last words of every process, and what each gateway waits for, for a failing test."""
+        waiting = {
+            gateway: (
+                self.watermark(gateway),
+                self.accepted(gateway),
+                sorted(oracle.read_spool(self.spool(gateway))[2])[:9],
+            )
+            for gateway in GATEWAYS
+            if self.accepted(gateway)
+        }
+        return f"{waiting}\n" + "\n".join(
+            f"{log.name}: {log.read_text()[-1500:]}" for log in sorted(self.folder.glob("*.log"))
+        )
