@@ -33,7 +33,10 @@ def broken_promises(folder: Path) -> list[str]:
     receipts = _receipts(said, epoch)
     if silent := sorted(settled - receipts - set(here)):
         wrong.append(f"settled without a receipt or a gap record: {silent[:9]}")
-    numbers = {body["time"] - TIME_ZERO for kind, body in rows.values() if kind != "gap"}
+    times = [body["time"] - TIME_ZERO for kind, body in rows.values() if kind != "gap"]
+    numbers = set(times)
+    if len(times) != len(numbers):
+        wrong.append("a record is here twice")
     for words in said:
         if "number" in words:
             wrong += _held(words, epoch, rows, settled | set(here), declared, numbers, _receipts(said, words["epoch"]))

@@ -3,9 +3,11 @@
 `said.jsonl` in the folder holds what the child was told or knew before anything could happen to it.
 """
 
+import contextlib
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from contextlib import closing
@@ -15,10 +17,12 @@ from edge_agent.spool import Spool
 from edge_agent.spool_file import open_spool
 from edge_agent.stamp import Draft
 from hub.history import StoredRecord
+from hub.journal import Batch, EventRow, Journal, RecordRow
 from hub.projections.cursors import Cursors
 from hub.projections.feed import Feed
 from hub.projections.passage import Passage
 from hub.projections.sink import PoisonError
+from vitals.errors import StorageError
 
 ONE_MB = 1 << 20
 GROUP = 100
@@ -132,7 +136,45 @@ class FileSink:
         """Nothing to let go of."""
 
 
-STORIES = {story.__name__: story for story in (first, fill, trim, put_back, refill, leave_log, reopen, project)}
+def stubborn(folder: str) -> None:
+    """A disk that refuses now and then is asked again, as the recorder does; what it stored is said."""
+    spool = _insist(lambda: _open(folder))
+    for turn in range(8):
+        number = time.monotonic_ns()
+        drafts = [draft(number + offset) for offset in range(20)]
+        done = _insist(lambda drafts=drafts: spool.append(drafts))
+        _say(Path(folder), epoch=spool.epoch, first=done.first, last=done.last, number=number)
+        receipt = (turn * 20 + 1, turn * 20 + 15)
+        _say(Path(folder), epoch=spool.epoch, receipt=receipt)
+        _insist(lambda receipt=receipt: spool.settle([receipt], (), receipt[1]))
+    spool.close()
+
+
+def keep_journal(folder: str) -> None:
+    """The same of a journal: batches with a record and an event each; what was committed is said."""
+    journal = _insist(lambda: Journal(Path(folder) / "journal.db"))
+    first = len(journal.read("SELECT seq FROM record")) + 1
+    for seq in range(first, first + 12):
+        batch = Batch()
+        batch.records = [RecordRow("gw-1", 1, seq, "mon-a", "icu", "7", seq, seq, 0, b'{"clock":"synced"}')]
+        batch.events = [EventRow(f"{seq:016}", "icu", "7", "r", "raised", seq, b"{}")]
+        batch.settle("gw-1", 1, seq)
+        _insist(lambda batch=batch: journal.commit(batch))
+        _say(Path(folder), committed=seq)
+    journal.close()
+
+
+STORIES = {
+    story.__name__: story
+    for story in (first, fill, trim, put_back, refill, leave_log, reopen, stubborn, keep_journal, project)
+}
+
+
+def _insist(action):
+    for _ in range(5):
+        with contextlib.suppress(StorageError):
+            return action()
+    return action()
 
 
 def _open(folder: str) -> Spool:
@@ -154,3 +196,7 @@ def _settle(spool: Spool, folder: Path, receipt: tuple[int, int], retain_ms: int
 def _say(folder: Path, **words: object) -> None:
     with (folder / "said.jsonl").open("a") as file:
         file.write(json.dumps(words) + "\n")
+
+
+if __name__ == "__main__":  # under a tracer that injects faults: STORY FOLDER
+    STORIES[sys.argv[1]](sys.argv[2])

@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.oracle import artefact
 from tests.chaos.rig import GATEWAYS
 
-FREEZE_S = float(os.environ.get("WARDLINE_CHAOS_FREEZE_S", "5"))
+FREEZE_S = float(os.environ.get("WARDLINE_CHAOS_FREEZE_S", "4"))
 MORE_MB = 25.0  # what a gateway or the hub may need on top while others are away
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(200 + 6 * FREEZE_S)]
@@ -88,7 +88,7 @@ def test_what_a_hub_missed_while_it_was_cut_off_comes_although_younger_readings_
     config = rig.folder / "hub/hub.yaml"
     config.write_text(config.read_text().replace(f"port: {rig.broker.port}", f"port: {proxy.port}"))
     rig.start_all()
-    for _ in range(3):
+    for _ in range(2):
         grows(rig)
         proxy.refuse = True
         proxy.cut()
