@@ -1,7 +1,7 @@
 """Gaps: what is declared missing is final and explained, and becomes less when it comes after all."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.journal import Batch, Journal, RecordRow
@@ -89,6 +89,7 @@ def test_records_lost_before_they_had_a_number_are_counted_and_settle_nothing(jo
     assert told(journal) == [(0, 0, 5, "disk_refused", "edge", 5, 0)]
 
 
+@settings(max_examples=50, deadline=None)  # each example syncs a disk
 @given(
     st.lists(st.tuples(st.integers(1, 40), st.integers(0, 9)), max_size=6),
     st.lists(st.sets(st.integers(1, 50), min_size=1), max_size=6),
@@ -108,7 +109,6 @@ def test_whatever_is_declared_and_refilled_each_seq_is_missing_once_or_here(tmp_
         stored, missing = stored | seqs, missing - seqs
     held = journal.missing(*KEY)
     assert held == Ranges((seq, seq) for seq in missing)
-    assert journal.read("SELECT low, high FROM missing ORDER BY low") is not None
     assert journal.read("SELECT coalesce(sum(high - low + 1), 0) FROM missing") == [(len(missing),)]
     assert journal.read("SELECT coalesce(sum(missing), 0) FROM gap") == [(len(missing),)]
     journal.close()
