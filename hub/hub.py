@@ -253,6 +253,8 @@ class Hub:
         self.workshop.spoke(gateway, now)
         if self.committer.refused and self.intake.pending.size >= WAITING_ROWS:
             self.intake.shed()
+        if channel == "backfill":
+            self.receipts.backlog(gateway, now)
         failpoint("admit.before")
         began = perf_counter()
         epoch, events = self.intake.records(gateway, topic, payload, late=channel == "backfill", now=now)

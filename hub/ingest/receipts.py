@@ -14,6 +14,9 @@ from vitals.sessions import MAX_RECEIPT_RANGES, Receipt
 
 COALESCE_S = 0.1  # well under the 200 ms the edge is promised
 MOST_RECEIPTS = 16  # to one gateway at once
+SHARED_CREDIT = 8_000  # of all gateways that send a backlog: about half a second of work, so that live ones do not wait
+LEAST_CREDIT = 100
+BACKLOG_MS = 2_000  # a gateway that has sent none for so long has none
 MAX_REJECTED = 500  # a receipt stays small; the rest are settled ranges all the same
 _NOTHING = Ranges()
 
@@ -26,8 +29,21 @@ class Receipts:
         self._publish = publish
         self._credit = credit
         self.sent = 0
+        self._backlogs: dict[str, int] = {}  # gateway → when it last sent old records
         self._owed: dict[Key, list[tuple[int, str]]] = {}
         self._asked: dict[Key, Ranges] = {}
+
+    def backlog(self, gateway: str, now: int) -> None:
+        """This gateway sends old records: whoever does shares the credit, so that live ones stand behind few of them."""
+        self._backlogs[gateway] = now
+
+    def credit(self, now: int) -> int:
+        """How many records a gateway may have under way."""
+        if not self._backlogs:
+            return self._credit
+        self._backlogs = {gateway: at for gateway, at in self._backlogs.items() if now - at < BACKLOG_MS}
+        share = SHARED_CREDIT // max(1, len(self._backlogs))
+        return min(self._credit, max(LEAST_CREDIT, share))
 
     def owe(self, gateway: str, epoch: int, seqs: Iterable[tuple[int, int]] = ()) -> None:
         """This gateway waits for word about `epoch`: after a commit, a duplicate, a hello; above all about `seqs`."""
@@ -55,7 +71,7 @@ class Receipts:
     def _send(
         self, gateway: str, epoch: int, committed: list[tuple[int, int]], rejected: list[tuple[int, str]], now: int
     ) -> None:
-        receipt = Receipt(epoch=epoch, committed=committed, rejected=rejected, credit=self._credit, time=now)
+        receipt = Receipt(epoch=epoch, committed=committed, rejected=rejected, credit=self.credit(now), time=now)
         failpoint("receipt.publish.before")
         self.sent += self._publish(topics.receipt(gateway), encode(receipt))
         failpoint("receipt.publish.after")

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from hub.ingest.receipts import Receipts
+from hub.ingest.receipts import LEAST_CREDIT, Receipts
 from hub.journal import Batch, Journal, RecordRow, Refusal
 from vitals.sessions import MAX_RECEIPT_RANGES, Receipt
 
@@ -49,6 +49,19 @@ def test_receipts_are_coalesced_and_not_repeated(journal):
     receipts.flush(now=1)
     receipts.flush(now=2)
     assert len(sent) == 1
+
+
+def test_gateways_that_send_a_backlog_share_the_credit_and_get_it_back_after(journal):
+    sent = Outbox()
+    receipts = Receipts(journal, sent.publish, credit=2_000)
+    credits = []
+    for gateways, now in ((0, 1_000), (2, 2_000), (25, 3_000), (1_000, 4_000), (0, 9_000)):
+        for number in range(gateways):
+            receipts.backlog(f"gw-{number}", now)
+        receipts.owe("gw-a", 1)
+        receipts.flush(now)
+        credits.append(sent[-1][1].credit)
+    assert credits == [2_000, 2_000, 320, LEAST_CREDIT, 2_000]
 
 
 def test_a_hello_of_an_unknown_epoch_is_answered_with_nothing_committed(journal):
