@@ -18,7 +18,7 @@ INSTALL_PROJECT = $(BIN)/python -m pip install --quiet --no-input --no-deps --no
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS) pyproject.toml
 
-.PHONY: help setup dev demo test check test-servers bench lock schema screenshots clean
+.PHONY: help setup dev demo test check test-servers chaos bench soak lock schema screenshots clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,8 +43,15 @@ check: dev ## what is said before a change is pushed: format, lint, types, impor
 test-servers: ## install the servers the tests use, where this may (root on Debian)
 	@tools/install-test-servers
 
+chaos: dev test-servers ## an hour of faults: 1,000 kills, each crash point 20 times, each call to the disk failing
+	WARDLINE_CHAOS_KILLS=1000 WARDLINE_CHAOS_REPEATS=20 WARDLINE_CHAOS_CALLS=500 WARDLINE_CHAOS_FREEZE_S=60 \
+		$(BIN)/pytest tests/chaos -s $(CHAOS_ARGS)
+
 bench: dev ## measure broker to alarm, end to end; ARGS="--beds 1000 --seconds 60"
 	@exec $(BIN)/python benchmarks/end_to_end.py $(ARGS)
+
+soak: dev ## half an hour of load: memory, descriptors and books must stay; SOAK_ARGS="--minutes 5 --devices 1000"
+	@exec $(BIN)/python benchmarks/soak.py $(SOAK_ARGS)
 
 lock: dev ## resolve the dependencies anew; LOCK_ARGS=--upgrade takes the newest
 	$(COMPILE) --extra build --output-file requirements.lock
