@@ -34,7 +34,7 @@ class Receipts:
         self._asked: dict[Key, Ranges] = {}
 
     def backlog(self, gateway: str, now: int) -> None:
-        """This gateway sends old records. Whoever does shares the credit, so that few of them stand before live ones."""
+        """This gateway sends old records. Whoever does shares the credit: few of them are to stand before live ones."""
         self._backlogs[gateway] = now
 
     def credit(self, now: int) -> int:
