@@ -293,8 +293,8 @@ def save(case: Case, bed: BedState) -> bytes:
             source.name,
             # Only a rule about silence may remember it: a hub that was down has heard nobody.
             bed.last_heard(source) if rule.silences else None,
-            {name: source.values[name] for name in sorted(rule.inputs) if name in source.values},
-            {name: source.seen[name] for name in sorted(rule.inputs) if name in source.seen},
+            {name: source.values[name] for name in rule.inputs if name in source.values},
+            {name: source.seen[name] for name in rule.inputs if name in source.seen},
         )
         for source in bed.sources.values()
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from types import MappingProxyType
 
@@ -64,6 +64,11 @@ class Rule:
     hours: Schedule | None = None  # in force only then; the judge itself looks at it
     night: tuple[float, Schedule] | None = None  # another bound of a limit, and when
     scope: Scope | None = None  # at these beds only; compile_rules leaves it out elsewhere
+    inputs: tuple[str, ...] = field(init=False)  # every parameter it looks at, in order
+
+    def __post_init__(self) -> None:
+        absent = (parameter for parameter, _ in self.absences)
+        object.__setattr__(self, "inputs", tuple(sorted({*self.reads, *self.limit_of, *absent})))
 
     @property
     def timed(self) -> bool:
@@ -101,11 +106,6 @@ class Rule:
         if self.night is not None:
             moments.append(self.night[1].next_change(bed.now))
         return moments
-
-    @property
-    def inputs(self) -> frozenset[str]:
-        """Every parameter it looks at."""
-        return self.reads | frozenset(self.limit_of) | {parameter for parameter, _ in self.absences}
 
 
 def compile_rules(

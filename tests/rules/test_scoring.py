@@ -214,7 +214,11 @@ def test_what_a_device_says_counts_again_when_it_is_newer_than_what_staff_entere
 
 
 def test_an_alarm_of_other_rules_comes_back_when_it_was_taken_away_and_nothing_has_changed():
-    strict, loose = map(compile_book, MADE_UP)
+    text = (
+        "format: 1\nid: x\ntitle: X\nprovenance: made up\nconditions: [{id: high, kind: physiological, priority: high, "
+        "when: news2() >= %d, for: 0s, message: High}]\n"
+    )
+    strict, loose = (compile_book(compile_rules([read_rules(text % total, "x.yaml")])) for total in (5, 0))
     engine = Engine((), [Bed(BED, ("gw/a",))])
     engine.rebook(BED, strict, START)
     engine.enter(BED, {"acvpu": Entry(0.0, START), "oxygen": Entry(0.0, START)}, START)
