@@ -1,8 +1,8 @@
 """What the rule engine costs: microseconds per reading and per second of time, under the adult ward set.
 
-Processor time; records by the quickest second, since whatever else the machine does only adds. Staff have entered what NEWS2
-asks for, so that the score of the adult set is complete and judged with each record. The last story adds conditions
-that every record must be judged by: NEWS2 again, a trend, a vote, parts that last.
+Processor time; records by the quickest second, since whatever else the machine does only adds. Staff have entered what
+NEWS2 asks for, so that the score of the adult set is complete. The last story adds conditions that every record must be
+judged by: NEWS2 again, a trend, a vote, parts that last.
 
 python benchmarks/rules_engine.py [--beds 5000] [--seconds 20]
 """
