@@ -38,7 +38,7 @@ def test_nothing_is_lost_or_doubled_when_edge_broker_and_hub_are_killed(new_rig)
     rig.start_all()
     books = torment(rig, seed, KILLS)
     assert books["kills"] >= KILLS
-    assert books["accepted"] > 20 * KILLS
+    assert books["accepted"] > 5 * KILLS
     assert all(one.is_even for one in rig.balances()), rig.words()
     assert books["raised_twice"] == []
 

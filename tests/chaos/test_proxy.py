@@ -35,6 +35,11 @@ def call(proxy):
     return socket.create_connection(("127.0.0.1", proxy.port), timeout=5)
 
 
+def speak(proxy):
+    with call(proxy) as line:
+        line.recv(1)
+
+
 def heard(line, size):
     data = b""
     while len(data) < size and (piece := line.recv(size - len(data))):
@@ -103,5 +108,5 @@ def test_a_connection_ends_after_so_many_bytes(new_proxy, echo):
 def test_a_refused_connection_is_reset(new_proxy, echo):
     proxy = new_proxy(echo)
     proxy.refuse = True
-    with call(proxy) as line, pytest.raises(ConnectionResetError):
-        line.recv(1)
+    with pytest.raises(ConnectionResetError):
+        speak(proxy)
