@@ -192,7 +192,7 @@ def test_an_acknowledgement_that_expires_while_the_hub_is_down_calls_again(rig):
     assert wait == 300_000  # of a high alarm
     hub.kill()
     client.forget()
-    hub.start(ahead_ms=wait - 6_000)
+    hub.start(ahead_ms=wait - 10_000)  # long enough for a slow machine to start it
     client.wait_for(is_online)
     # It still stands acknowledged; what the broker may not have heard before the kill is said twice.
     said = {(payload["change"], payload["alarm"]["rule"]) for payload in listen(client, 2.0)}
