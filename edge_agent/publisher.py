@@ -38,6 +38,7 @@ QUIET_S = 5.0  # and once no record has come for so long
 IDLE_S = 1.0
 RETAINED_MS = 2_000  # a hub status this soon after connecting is the retained one: nothing has changed
 PATIENCE_FOR_TIME_MS = 15_000  # after the first connection, records dated by a guess wait so long for the true time
+ASK_MS = 10_000  # how often the hub is asked for the time while nobody else tells it
 CONFLICT_MS = 120_000  # how long the status tells of another client with our id
 EPOCH_CHANGE_S = 60.0  # at most one new epoch in this time, whatever a receipt says
 
@@ -77,7 +78,7 @@ class Publisher:
         self._connections = 0
         self._wake = asyncio.Event()
         self._byte_limit = MESSAGE_BYTES
-        self._connected_at = 0
+        self._connected_at = self._asked_at = 0
         self._history_from: int | None = None  # set once: a line that breaks often must not hold the backlog for ever
         self._conflict_until = 0
         self._hub_started = 0
@@ -122,6 +123,8 @@ class Publisher:
             except StorageError as exc:
                 self._ails(exc)
             now = self._clock.steady_ms()
+            if self.guesses() and self._is_connected and now - self._asked_at >= ASK_MS:
+                self._hello()  # an answer that took long tells no time: ask again
             due = min(
                 (at for lanes in self._both() if (at := lanes.rewind_at()) is not None and self._is_connected),
                 default=None,
@@ -237,6 +240,7 @@ class Publisher:
 
     def _hello(self) -> None:
         assert self.session is not None
+        self._asked_at = self._clock.steady_ms()  # the hub answers with a receipt, which says what time it is
         for message in self._greet():
             self.session.publish(message)
         failpoint("hello.after")
@@ -259,7 +263,7 @@ class Publisher:
         else:
             return
         if receipt.time:
-            self.heard(receipt.time, now - self._connected_at)  # nothing sent before we subscribed comes here
+            self.heard(receipt.time, now - self._asked_at)
             self.hub_offset_ms = receipt.time - self._clock.wall_ms()
         self._wake.set()
 
