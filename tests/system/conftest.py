@@ -1,4 +1,4 @@
-"""One bed with everything real: a simulated monitor on a pty, an edge agent, a broker that can go away, a hub."""
+"""One bed with everything real: a simulated monitor on a line, an edge agent, a broker that can go away, a hub."""
 
 import json
 import os
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+
+from tests.conftest import free_port
 
 RULES = """
 format: 1
@@ -37,7 +39,7 @@ broker: {{port: {port}}}
 spool: {{path: spool.db, commit_interval: 50ms}}
 bedside: {{hub_key: "file:hub/hub.pub", command: [tee, -a, {folder}/buzzer.log]}}
 devices:
-  - {{id: mon-a, driver: hobby-lines, serial: {{path: {folder}/mon-a}}, options: {{settle: 0s}}}}
+  - {{id: mon-a, driver: hobby-lines, tcp_client: {{host: 127.0.0.1, port: {line}}}, options: {{settle: 0s}}}}
 """
 
 
@@ -81,13 +83,14 @@ class Bed:
         self.folder = folder
         self.processes: dict[str, subprocess.Popen] = {}
         self.ears: list[Ear] = []
+        self.line = free_port()
         (folder / "probe.yaml").write_text(RULES)
         self.settings()
 
     def settings(self, extra: str = "") -> None:
         """Write both settings files; `extra` belongs to the hub's."""
         (self.folder / "hub.yaml").write_text(HUB.format(port=self.broker.port, extra=extra))
-        (self.folder / "edge.yaml").write_text(EDGE.format(port=self.broker.port, folder=self.folder))
+        (self.folder / "edge.yaml").write_text(EDGE.format(port=self.broker.port, folder=self.folder, line=self.line))
 
     def add_rules(self, text: str) -> None:
         """More of the rule document."""
@@ -115,7 +118,7 @@ class Bed:
         """Another patient, or another state of this one: what the monitor shows from now on."""
         self.stop("sim")
         values = ",".join(f"{name}={value}" for name, value in {"hr": 72, "spo2": 97, **numbers}.items())
-        self.run("sim", "sim", "hobby-json", "--pty", "--link", str(self.folder / "mon-a"), "--set", values)
+        self.run("sim", "sim", "hobby-json", "--tcp", str(self.line), "--set", values)
 
     def start(self) -> None:
         """Everything, in the order of a hospital that has been running for a while."""

@@ -1,6 +1,6 @@
 """The hub, the broker or the network is gone: the gateway alarms by itself, and afterwards there is exactly one alarm.
 
-Everything is real: a simulated monitor on a pty, an edge agent, mosquitto, a hub. What is killed is killed.
+Everything is real: a simulated monitor on a line, an edge agent, mosquitto, a hub. What is killed is killed.
 """
 
 import json
