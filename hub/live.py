@@ -68,26 +68,33 @@ class LivePicture:
         self._clock_offset = clock_offset
         self._hub = hub
         self._number = dict.fromkeys(registry.wards, 0)
-        self._values: dict[BedKey, dict[str, tuple[float | None, str, int, int]]] = {}
+        self._values: dict[BedKey, dict[str, float]] = {}
+        self._missing: dict[BedKey, dict[str, str]] = {}  # why a value is missing; none of a bed where nothing ever was
+        self._times: dict[BedKey, dict[str, tuple[int, int]]] = {}  # when each was measured, and by the hub's clock
         self._sources: dict[str, _Source] = {}
         self._gateways: dict[str, GatewayStatus] = {}
         self._beds: dict[str, list[tuple[BedKey, tuple[str, ...]]]] = {ward: [] for ward in registry.wards}
         for bed in registry.beds():
-            self._values[bed.key] = {}
+            self._values[bed.key], self._times[bed.key] = {}, {}
             self._beds[bed.key.ward].append((bed.key, bed.sources))
             for source in bed.sources:
                 self._sources[source] = _Source()
 
     def observe(self, bed: BedKey, source: str, record: Record, now: int) -> None:
         """Take in a live record; the caller passes each source's records in order."""
-        values = self._values[bed]
         heard = self._sources[source]
         time = record.time
         since = heard.since(time, now, guess=record.clock == "unsynced")
-        for name, value in record.values.items():
-            values[name] = (value, "", time, since)
-        for name, reason in record.flags.items():
-            values[name] = (None, reason, time, since)
+        times, when = self._times[bed], (time, since)
+        self._values[bed].update(record.values)
+        times.update(dict.fromkeys(record.values, when))
+        missing = self._missing.get(bed)
+        if missing:
+            for name in record.values:
+                missing.pop(name, None)
+        if record.flags:
+            times.update(dict.fromkeys(record.flags, when))
+            self._missing.setdefault(bed, {}).update(record.flags)
         heard.states = record.states
 
     def gateway(self, status: GatewayStatus) -> None:
@@ -114,19 +121,20 @@ class LivePicture:
     def _bed(self, key: BedKey, sources: tuple[str, ...], now: int, judged: Judged) -> LiveBed:
         heard = [self._sources[source].received for source in sources]
         latest = max((received for received in heard if received is not None), default=None)
+        values, missing = self._values[key], self._missing.get(key, {})
         return LiveBed(
             bed=key.bed,
             title=self._registry.bed_titles[key],
             silent=latest is None or now - latest > SILENT_AFTER_MS,
             values={
                 name: LiveValue(
-                    value=value,
-                    reason=reason,
+                    value=None if name in missing else values[name],
+                    reason=missing.get(name, ""),
                     time=time,
                     age_ms=now - received,
                     fresh=now - received <= _STALE_MS[name],
                 )
-                for name, (value, reason, time, received) in self._values[key].items()
+                for name, (time, received) in self._times[key].items()
             },
             devices=[self._device(source, now) for source in sources],
             alarms=judged.alarms,

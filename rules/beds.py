@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 HEARD_MS = 15_000  # a device's flags are its present word for as long as its periodic values are (stale_s)
 REORDER_MS = 10_000  # how long an older record of a source counts as overtaken, and not as a clock set back
 NEVER = -(2**62)
+_NONE: frozenset[str] = frozenset()
 Limits = Mapping[tuple[str, str], Sequence[Callable[[int], float | None]]]
 """By parameter and side: each limit, as a function of the time to the bound in force; None outside its hours."""
 STALE_MS = {name: parameter.stale_s * 1_000 for name, parameter in PARAMETERS.items()}
@@ -151,7 +152,7 @@ class BedState:
         self.entries: Mapping[str, Entry] = {}  # by name, replaced as a whole when staff enter something
         self.holds: dict[str, Held] = {}  # how long parts of expressions have been true
         self.scored: dict[str, Scored] = {}  # by table
-        self.calm: set[str] = set()  # rules that read nothing but scores, and do not hold by those of now
+        self.calm: frozenset[str] = _NONE  # rules that read nothing but scores, and do not hold by those of now
         self.limits: Limits = {}  # the bounds limit() may ask for, as the rule that is judged sees them
         self.cases: dict[str, Case] = {}  # by rule, only those not inactive
         self.watched: set[str] = set()  # rules in which an absence or silence has lasted its time
@@ -213,7 +214,7 @@ class BedState:
         last = self.scored.get(table.id)
         if last is None or last.table is not table:
             last = self.scored[table.id] = Scored(table)
-            self.calm.clear()
+            self.calm = _NONE
         self._renew(last, self.now)
         return last.result
 
@@ -223,12 +224,17 @@ class BedState:
             try:
                 self._renew(scored, now)
             except Exception:  # a rule that asks for this score will fail, and is switched off there
-                self.calm.clear()
+                self.calm = _NONE
         return len(self.calm) < len(self.book.scorers)
 
     def _renew(self, scored: Scored, now: int) -> None:
         if not scored.stands(self.entries, now) and scored.renew(self.sources.values(), self.entries, now):
-            self.calm.clear()
+            self.calm = _NONE
+
+    def calmed(self, rule: str) -> None:
+        """A rule that reads nothing but scores does not hold."""
+        calm = self.calm | {rule}
+        self.calm = self.book.scorers if calm == self.book.scorers else calm  # one set for all beds that are quiet
 
     def absent(self, parameter: str, duration: int) -> bool | None:
         """None where the parameter was never seen, or where the devices that gave it are silent themselves."""

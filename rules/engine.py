@@ -147,7 +147,7 @@ class Engine:
                 if case.message == former.rules[id_].message:
                     case.message = case.rule.message
         at.watched.intersection_update(book.rules)
-        at.calm.clear()
+        at.calm = frozenset()
         for id_ in [id_ for id_ in at.off if id_ not in book.rules or id_ in changed]:
             del at.off[id_]
         if self._started:

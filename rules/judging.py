@@ -77,7 +77,7 @@ class Judging:
             return
         if verdict.answer is not Answer.HOLDS and rule not in bed.cases:
             if rule in bed.book.scorers:
-                bed.calm.add(rule)
+                bed.calmed(rule)
             return
         paused = bed.pause is not None and now < bed.pause.until
         while True:

@@ -136,16 +136,18 @@ class ScoreTable:
     responses: tuple[tuple[int, Response], ...]  # (highest total, what it asks for), ascending
     single: tuple[int, int, Response] | None = None  # (points of one item, below this total, what it asks for)
     defaults: Mapping[str, float] = field(default_factory=dict)
-    inputs: tuple[tuple[str, ...], ...] = field(init=False)  # the parameters of each item, the preferred one first
     parameters: frozenset[str] = field(init=False)  # every parameter whose value can count
     entries: frozenset[str] = field(init=False)  # every staff entry with codes that can count
     staff: frozenset[str] = field(init=False)  # everything staff may enter that can count
+    # Most beds of a hub have the same points; what follows from them is kept once for all.
+    _results: dict[tuple[int | None, ...], ScoreResult] = field(init=False, default_factory=dict, compare=False)
+    _spans: dict[tuple[tuple[str, Span], ...], Mapping[str, Span]] = field(
+        init=False, default_factory=dict, compare=False
+    )
 
     def __post_init__(self) -> None:
-        inputs = tuple(item.inputs for item in self.items if item.inputs)
         choosing = {name for item in self.items for bands in item.bands for name, _ in bands.when}
-        object.__setattr__(self, "inputs", inputs)
-        object.__setattr__(self, "parameters", frozenset(name for names in inputs for name in names))
+        object.__setattr__(self, "parameters", frozenset(name for item in self.items for name in item.inputs))
         object.__setattr__(self, "entries", frozenset(choosing | {item.entry for item in self.items if item.entry}))
         object.__setattr__(self, "staff", self.entries | self.parameters)
 
@@ -155,25 +157,33 @@ class ScoreTable:
         spans = [item.span(known[name], known) for item in self.items if name in item.inputs]
         return max(low for low, _ in spans), min(high for _, high in spans)
 
+    def shared(self, spans: Mapping[str, Span]) -> Mapping[str, Span]:
+        """These spans, in one copy for all beds that have them; not to be changed."""
+        if len(self._spans) >= REMEMBERED:
+            self._spans.clear()
+        return self._spans.setdefault(tuple(spans.items()), spans)
+
 
 def score(table: ScoreTable, inputs: Mapping[str, float]) -> ScoreResult:
     """The points of `inputs`: values by parameter or entry name, only those that are known now."""
     known = {**table.defaults, **inputs}
-    points: dict[str, int] = {}
-    missing: list[str] = []
-    partial = highest = 0
-    for item in table.items:
-        found = item.points(known)
-        if found is None:
-            missing.append(item.id)
-            continue
-        points[item.id] = found
-        partial += found
-        highest = max(highest, found)
+    points = tuple([item.points(known) for item in table.items])
+    result = table._results.get(points)
+    if result is None:
+        if len(table._results) >= REMEMBERED:
+            table._results.clear()
+        result = table._results[points] = _result(table, points)
+    return result
+
+
+def _result(table: ScoreTable, found: tuple[int | None, ...]) -> ScoreResult:
+    points = {item.id: number for item, number in zip(table.items, found, strict=True) if number is not None}
+    missing = tuple(item.id for item in table.items if item.id not in points)
+    partial, highest = sum(points.values()), max(points.values(), default=0)
     red = table.single is not None and highest >= table.single[0]
     if missing:
         return ScoreResult(
-            table=table.id, total=None, partial=partial, complete=False, points=points, missing=tuple(missing), red=red
+            table=table.id, total=None, partial=partial, complete=False, points=points, missing=missing, red=red
         )
     asks = _response(table, partial, red)
     return ScoreResult(

@@ -23,15 +23,14 @@ class Scored:
     too old, there is nothing to add up.
     """
 
-    __slots__ = ("_chosen", "_entries", "_expiry", "_spans", "_stirred", "_until", "inputs", "result", "table")
+    __slots__ = ("_chosen", "_entries", "_expiry", "_spans", "_stirred", "_until", "result", "table")
 
     def __init__(self, table: ScoreTable) -> None:
         self.table = table
-        self.inputs: dict[str, float] = {}
         self.result = score(table, {})
         self._entries: Mapping[str, Entry] = {}
         self._chosen: list[tuple[Source, str]] = []  # whose values count, or would without an entry; one for each line
-        self._spans: dict[str, dict[str, Span]] = {}  # by source and parameter; none: its value does not count
+        self._spans: dict[str, Mapping[str, Span]] = {}  # by source and parameter; none: its value does not count
         self._expiry = ALWAYS  # until when all that staff entered holds
         self._until = 0
         self._stirred = True
@@ -67,24 +66,29 @@ class Scored:
         """Add up anew; whether the result is another one."""
         sources = list(sources)
         self._entries, self._stirred, self._chosen = entries, True, []
-        self._spans = {source.name: {} for source in sources}
+        spans: dict[str, dict[str, Span]] = {source.name: {} for source in sources}
         known = {name: entries[name].value for name in self.table.entries if _holds(entries, name, now)}
         for item in self.table.items:
             if item.inputs:
-                self._choose(item, sources, now, known)
+                self._choose(item, sources, now, known, spans)
         for source, name in self._chosen:
-            spans = self._spans[source.name]
-            if name not in spans:
-                spans[name] = self.table.span(name, known)
+            if name not in spans[source.name]:
+                spans[source.name][name] = self.table.span(name, known)
+        self._spans = {source: self.table.shared(found) for source, found in spans.items()}
         self._expiry = self._expires(now)
         self._until = self._good_until()
-        before = self.result
-        if known != self.inputs:
-            self.inputs, self.result = known, score(self.table, known)
+        before, self.result = self.result, score(self.table, known)
         self._stirred = False
         return before != self.result
 
-    def _choose(self, item: ScoreItem, sources: list[Source], now: int, known: dict[str, float]) -> None:
+    def _choose(
+        self,
+        item: ScoreItem,
+        sources: list[Source],
+        now: int,
+        known: dict[str, float],
+        spans: dict[str, dict[str, Span]],
+    ) -> None:
         """The fresh value of a device, of the first parameter and source that has one, or a later one of staff.
 
         Whatever a device says that would go before it, or before an entry, is out of its span.
@@ -109,7 +113,7 @@ class Scored:
         if best:
             known[best] = value
         for source, name in before:
-            self._spans[source.name][name] = NEVER
+            spans[source.name][name] = NEVER
         if chosen is not None:
             self._chosen.append(chosen)
 
