@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.ingest.admission import admit
-from vitals.codec import encode, keys_are_plain
+from vitals.codec import decode_batch, encode, keys_are_plain
 from vitals.errors import WireError
 from vitals.readings import Batch, Record
 
@@ -113,6 +113,26 @@ def test_a_value_said_twice_is_rejected_by_number_because_nobody_knows_which_is_
     admitted = admit("gw-a", said, REGISTERED)
     assert [one.seq for one in admitted.records] == [1]
     assert [(one.seq, one.reason) for one in admitted.rejected] == [(2, "ambiguous: hr is said twice")]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        b'{"hr" :72.0,"hr":30.0}',
+        b'{"hr"\n:72.0,"hr":30.0}',
+        b'{"hr":72.0,"h\\u0072":30.0}',
+        b'{"hr":72.0,"hr":30.0},"clock":"synced"',
+    ],
+)
+def test_a_value_said_twice_is_found_however_it_is_spelled(values):
+    said = b'{"epoch":1,"records":[{"seq":2,"device":"a","time":1,"values":' + values + b"}]}"
+    assert [one.reason for one in admit("gw-a", said, REGISTERED).rejected] == ["ambiguous: hr is said twice"]
+
+
+def test_a_clock_said_where_it_need_not_be_needs_no_second_look():
+    said = b'{"epoch":1,"records":[{"seq":2,"device":"a","time":1,"clock":"synced","values":{"hr":72.0}}]}'
+    batch = decode_batch(said, "gw-a")
+    assert keys_are_plain(said, batch)
 
 
 @pytest.mark.parametrize(
