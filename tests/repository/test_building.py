@@ -121,7 +121,7 @@ def install_servers(root, folder: Path, **variables: str) -> subprocess.Complete
     for name in ("id", "apt-get"):
         (folder / name).write_text("#!/bin/sh\necho 1000\n")
         (folder / name).chmod(0o755)
-    script = (root / "tools/install-test-servers").read_text().replace("PATH=$PATH:/usr/sbin:/usr/local/sbin\n", "")
+    script = re.sub(r"(?m)^PATH=.*\n", "", (root / "tools/install-test-servers").read_text())
     return subprocess.run(
         ["/bin/sh", "-c", script], env={"PATH": str(folder)} | variables, capture_output=True, text=True, check=False
     )
