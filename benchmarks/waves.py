@@ -25,6 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.end_to_end import gateway_of, run
+from benchmarks.load import LAST_ANSWERS_S
 from benchmarks.mqtt_wire import open_wire, prefixed, publish_packet
 from benchmarks.processes import mosquitto, stop
 from vitals.waves import WaveFrame, encode_frame
@@ -142,7 +143,7 @@ async def _generate(arguments: argparse.Namespace) -> None:
             if part and arguments.waves:
                 quarter.append((number, _Parcel(gateway, part, CHANNELS[: arguments.waves], samples)))
     wires = [await open_wire("127.0.0.1", arguments.generate, f"bench-waves-{n}") for n in range(CONNECTIONS)]
-    seqs, packet, frames, behind = [1] * len(gateways), 0, 0, 0.0
+    seqs, packet, frames, sent, behind = [1] * len(gateways), 0, 0, 0, 0.0
     started = time.perf_counter()
     for second in range(arguments.seconds):
         for turn, quarter in enumerate(quarters):
@@ -157,7 +158,10 @@ async def _generate(arguments: argparse.Namespace) -> None:
                 wire.write(publish_packet(parcel.topic, parcel.at(seqs[number], time.time_ns() // 1_000_000), packet))
                 seqs[number] += parcel.frames
                 frames += parcel.frames
-    await asyncio.sleep(1)
+                sent += 1
+    deadline = time.perf_counter() + LAST_ANSWERS_S
+    while sum(wire.acknowledged for wire in wires) < sent and time.perf_counter() < deadline:
+        await asyncio.sleep(0.01)
     print(json.dumps({"frames": frames, "behind_ms": round(behind * 1e3), "cpu_s": round(time.process_time(), 1)}))
 
 
