@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pydantic import Field
+
 from hub.console.answers import Refusal
 from hub.console.commands import Commands, Order
 from hub.console.printable import printable
+from hub.console.rights import Person
 from vitals.commands import Action, Result
 from vitals.errors import LinkError
+
+NAMED: Any = Field(
+    None, min_length=1, max_length=80, description="name or initials; only the demo asks, else it is who is signed in"
+)
+"""The field `by` of a body."""
 
 
 async def carry_out(commands: Commands, action: Action, command: Order, *, look_at: str) -> Result:
@@ -22,9 +32,9 @@ async def carry_out(commands: Commands, action: Action, command: Order, *, look_
     return result
 
 
-def signed(by: str) -> str:
-    """The name of who does it. Raises Refusal for one that shows nothing."""
-    name = printable(by)
+def signed(me: Person, by: str | None) -> str:
+    """The name of who does it: who is signed in, whatever the body says. Raises Refusal for one that shows nothing."""
+    name = printable(by) if by is not None and me.kind == "demo" else me.name
     if not name:
         raise Refusal(422, "`by` must name who does this: a name or initials")
     return name

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hub.console.answers import Answer, Refusal, reference, says
 from hub.console.console import Console, Here
-from hub.console.orders import carry_out, signed
+from hub.console.orders import NAMED, carry_out, signed
 from hub.console.printable import printable
+from hub.console.rights import Me, Person, needs
 from hub.console.times import parse_time
 from hub.console.views import AlarmEventView, AlarmView, CommandView, alarm_view, event_view
 from vitals.commands import Action, Command
@@ -26,7 +27,7 @@ class Deed(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(min_length=1, max_length=80, description="name or initials")
+    by: str | None = NAMED
     reason: str = Field("", max_length=200)
 
 
@@ -41,9 +42,10 @@ _FOUND[200]["content"]["application/json"]["schema"] = {
 }
 
 
-@router.get("/api/v1/alarms", responses=_FOUND)
+@router.get("/api/v1/alarms", dependencies=[needs("view")], responses=_FOUND)
 async def alarms(
     here: Here,
+    me: Me,
     state: Literal["active", "all"] = "active",
     ward: str | None = None,
     bed: str | None = None,
@@ -54,7 +56,7 @@ async def alarms(
     """The alarms of now, or what the journal says happened."""
     low, high = _span(start, end)
     if state == "active":
-        found = [alarm for alarm in here.wards.alarms(ward, bed) if low <= alarm.raised < high]
+        found = [alarm for alarm in here.wards.alarms(ward, bed) if me.sees(alarm.ward) and low <= alarm.raised < high]
         return Answer([alarm_view(alarm) for alarm in found[:limit]])
     events = await here.archive.query(
         lambda history: history.alarm_events(start=low, end=high, ward=ward, bed=bed, limit=limit)
@@ -65,22 +67,24 @@ async def alarms(
 _DEED = says(CommandView, "The hub has done it, and it is in the journal", 404, 409, 422, 503, 504)
 
 
-@router.post("/api/v1/alarms/{alarm}/acknowledge", responses=_DEED)
-async def acknowledge(here: Here, alarm: str, deed: Deed) -> Response:
+@router.post("/api/v1/alarms/{alarm}/acknowledge", dependencies=[needs("acknowledge")], responses=_DEED)
+async def acknowledge(here: Here, me: Me, alarm: str, deed: Deed) -> Response:
     """Say that somebody has seen this alarm."""
-    return await _ask(here, "acknowledge", alarm, deed)
+    return await _ask(here, me, "acknowledge", alarm, deed)
 
 
-@router.post("/api/v1/alarms/{alarm}/reset", responses=_DEED)
-async def reset(here: Here, alarm: str, deed: Deed) -> Response:
+@router.post("/api/v1/alarms/{alarm}/reset", dependencies=[needs("acknowledge")], responses=_DEED)
+async def reset(here: Here, me: Me, alarm: str, deed: Deed) -> Response:
     """Let a latched alarm go: its condition is over and somebody has looked."""
-    return await _ask(here, "reset", alarm, deed)
+    return await _ask(here, me, "reset", alarm, deed)
 
 
-async def _ask(here: Console, action: Action, number: str, deed: Deed) -> Response:
-    by = signed(deed.by)
-    if here.wards.alarm(number) is None:
+async def _ask(here: Console, me: Person, action: Action, number: str, deed: Deed) -> Response:
+    by = signed(me, deed.by)
+    found = here.wards.alarm(number)
+    if found is None:
         raise Refusal(404, f"there is no alarm {number[:40]!r}; it may have ended meanwhile")
+    me.require("acknowledge", found.ward)
     command = Command(request=uuid.uuid4().hex, alarm=number, by=by, reason=printable(deed.reason))
     result = await carry_out(here.commands, action, command, look_at="bed")
     return Answer(CommandView(alarm=number, state=result.state, time=result.time))

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from hub.console.answers import Answer, Refusal, says
 from hub.console.console import Console, Here
 from hub.console.export import Pages, ReadingView, as_csv, as_json
+from hub.console.rights import Me, needs
 from hub.console.times import parse_time
 from hub.console.views import BedView
 from hub.history import History
@@ -21,10 +22,14 @@ HOUR_MS = 3_600_000
 router = APIRouter(tags=["beds"])
 
 
-@router.get("/api/v1/beds", responses=says(list[BedView], "Every bed with values, ages, flags and alarms"))
-async def beds(here: Here) -> Response:
+@router.get(
+    "/api/v1/beds",
+    dependencies=[needs("view")],
+    responses=says(list[BedView], "Every bed with values, ages, flags and alarms"),
+)
+async def beds(here: Here, me: Me) -> Response:
     """Every bed as it is now, ward by ward."""
-    return Answer([bed for ward in here.wards.views(here.now()) for bed in ward.beds])
+    return Answer([bed for ward in here.wards.views(here.now()) if me.sees(ward.ward) for bed in ward.beds])
 
 
 _READINGS: dict[int | str, dict[str, Any]] = says(list[ReadingView], "An object with `readings`, or CSV", 404, 422, 503)
@@ -46,7 +51,7 @@ _READINGS[200]["content"] = {
 }
 
 
-@router.get("/api/v1/beds/{ward}/{bed}/readings", responses=_READINGS)
+@router.get("/api/v1/beds/{ward}/{bed}/readings", dependencies=[needs("view")], responses=_READINGS)
 async def readings(
     here: Here,
     ward: str,

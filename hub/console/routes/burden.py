@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from hub.burden import burden_of
 from hub.console.answers import Answer, Refusal, says
 from hub.console.console import Console, Here
+from hub.console.rights import needs
 from hub.console.times import parse_time
 from rules.burden import DAY_MS, Burden
 
@@ -17,7 +18,11 @@ LONGEST_MS = 92 * DAY_MS  # a quarter of a year; longer ones are for `wardline r
 router = APIRouter(tags=["alarms"])
 
 
-@router.get("/api/v1/burden", responses=says(Burden, "The burden of alarms in the span", 404, 422, 503))
+@router.get(
+    "/api/v1/burden",
+    dependencies=[needs("view")],
+    responses=says(Burden, "The burden of alarms in the span", 404, 422, 503),
+)
 async def burden(
     here: Here,
     ward: str | None = None,

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from hub.console.answers import Answer, Refusal, says
 from hub.console.console import Console, Here
+from hub.console.rights import needs
 from hub.console.ticket_views import (
     DAY_MS,
     SPANS,
@@ -26,7 +27,11 @@ from vitals.identity import BedKey
 router = APIRouter(tags=["machines"])
 
 
-@router.get("/api/v1/devices", responses=says(list[EquipmentView], "Every gateway and device with its uptime", 503))
+@router.get(
+    "/api/v1/devices",
+    dependencies=[needs("view")],
+    responses=says(list[EquipmentView], "Every gateway and device with its uptime", 503),
+)
 async def devices(here: Here) -> Response:
     """Every registered gateway, each followed by its devices."""
     now = here.clock.wall_ms()
@@ -47,13 +52,13 @@ _From = Annotated[str | None, Query(alias="from", description="ISO 8601 or epoch
 _To = Annotated[str | None, Query(alias="to", description="ISO 8601 or epoch ms, exclusive; default: now")]
 
 
-@router.get("/api/v1/devices/{gateway}/{device}/history", responses=_STRETCHES)
+@router.get("/api/v1/devices/{gateway}/{device}/history", dependencies=[needs("view")], responses=_STRETCHES)
 async def device_history(here: Here, gateway: str, device: str, start: _From = None, end: _To = None) -> Response:
     """What a device went through."""
     return await _history(here, Equipment(gateway, device), start, end)
 
 
-@router.get("/api/v1/gateways/{gateway}/history", responses=_STRETCHES)
+@router.get("/api/v1/gateways/{gateway}/history", dependencies=[needs("view")], responses=_STRETCHES)
 async def gateway_history(here: Here, gateway: str, start: _From = None, end: _To = None) -> Response:
     """What a gateway went through."""
     return await _history(here, Equipment(gateway), start, end)

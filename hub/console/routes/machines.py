@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from hub.console.answers import Answer, says
 from hub.console.console import Console, Here
+from hub.console.rights import needs, open_to_all
 from hub.console.views import (
     SILENT_AFTER_MS,
     BrokerView,
@@ -23,20 +24,28 @@ _HEALTH = says(HealthView, "There is a live picture")
 _HEALTH[503] = {**_HEALTH[200], "description": "There is no live picture; `reason` says why"}
 
 
-@router.get("/healthz", responses=_HEALTH)
+@router.get("/healthz", dependencies=[open_to_all()], responses=_HEALTH)
 async def healthz(here: Here) -> Response:
     """Whether what the board shows is the present."""
     health = _health(here, await here.archive.readable())
     return Answer(health, 503 if health.status == "failed" else 200)
 
 
-@router.get("/api/v1/gateways", responses=says(list[GatewayView], "Every registered gateway with its devices"))
+@router.get(
+    "/api/v1/gateways",
+    dependencies=[needs("view")],
+    responses=says(list[GatewayView], "Every registered gateway with its devices"),
+)
 async def gateways(here: Here) -> Response:
     """Gateways and devices, and how the hub hears them."""
     return Answer(here.wards.gateways(here.now()))
 
 
-@router.get("/api/v1/quarantine", responses=says(list[QuarantineView], "The newest refused messages", 422, 503))
+@router.get(
+    "/api/v1/quarantine",
+    dependencies=[needs("devices")],
+    responses=says(list[QuarantineView], "The newest refused messages", 422, 503),
+)
 async def quarantine(here: Here, limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> Response:
     """What the hub refused and why, newest first."""
     return Answer(await here.archive.query(lambda history: history.quarantine(limit)))

@@ -14,6 +14,7 @@ from hub.console.answers import Answer, Refusal, says
 from hub.console.console import Console, Here
 from hub.console.orders import carry_out
 from hub.console.page_views import PageView, page_view
+from hub.console.rights import Me, needs, open_to_all
 from hub.pagers.book import Opened, Wanted
 from hub.pagers.wording import Wording
 from vitals.commands import Command
@@ -31,18 +32,25 @@ HEADERS = {
 router = APIRouter(tags=["pages"])
 
 
-@router.get("/api/v1/pages", responses=says(list[PageView], "The newest pages with the state of each call", 422, 503))
+@router.get(
+    "/api/v1/pages",
+    dependencies=[needs("view")],
+    responses=says(list[PageView], "The newest pages with the state of each call", 422, 503),
+)
 async def pages(
     here: Here,
+    me: Me,
     ward: str | None = None,
     recipient: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> Response:
     """Who was paged about what, and how far it came, newest first."""
-    return Answer([page_view(paged) for paged in await here.pages.pages(ward, recipient, limit)])
+    return Answer(
+        [page_view(paged) for paged in await here.pages.pages(ward, recipient, limit) if me.sees(paged.delivery.ward)]
+    )
 
 
-@router.get("/p/{key}", include_in_schema=False)
+@router.get("/p/{key}", dependencies=[open_to_all()], include_in_schema=False)
 async def show(here: Here, key: str) -> Response:
     """Look at a page. Looking does nothing: programs that fetch links ahead must not acknowledge an alarm."""
     opened = await here.pages.open(key)
@@ -51,7 +59,7 @@ async def show(here: Here, key: str) -> Response:
     return _html(200, phone.page(opened, key, _wording(here), here.clock.wall_ms()))
 
 
-@router.post("/p/{key}", include_in_schema=False)
+@router.post("/p/{key}", dependencies=[open_to_all()], include_in_schema=False)
 async def answer(here: Here, key: str) -> Response:
     """Acknowledge the alarms of a page in the name of its recipient, once."""
     now = here.clock.wall_ms()

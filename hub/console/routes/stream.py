@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
 from hub.console.console import Here
+from hub.console.rights import needs
 from hub.console.streams import Screen
 
 SEND_TIMEOUT_S = 10.0  # a screen that takes nothing for so long is gone
@@ -17,7 +18,7 @@ TOO_MANY = 1013
 router = APIRouter()
 
 
-@router.websocket("/api/v1/stream")
+@router.websocket("/api/v1/stream", dependencies=[needs("view")])
 async def stream(websocket: WebSocket, here: Here) -> None:
     """The whole first, then each change, then the whole again for who fell behind; a beat each second."""
     screen = here.streams.open()

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hub.console.answers import Answer, Refusal, says
 from hub.console.console import Console, Here
-from hub.console.orders import carry_out, signed
+from hub.console.orders import NAMED, carry_out, signed
 from hub.console.printable import printable
+from hub.console.rights import Me, Person, needs
 from hub.console.ticket_views import (
     TicketCommandView,
     TicketHistoryView,
@@ -35,7 +36,7 @@ class _Deed(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(min_length=1, max_length=80, description="name or initials")
+    by: str | None = NAMED
 
 
 class NewTicket(_Deed):
@@ -101,7 +102,7 @@ class _Filter:
         )
 
 
-@router.get("/api/v1/tickets", responses=_FOUND)
+@router.get("/api/v1/tickets", dependencies=[needs("view")], responses=_FOUND)
 async def tickets(
     here: Here, which: Annotated[_Filter, Depends()], accept: Annotated[str, Header(include_in_schema=False)] = ""
 ) -> Response:
@@ -110,13 +111,17 @@ async def tickets(
     return _csv(found) if "text/csv" in accept else Answer([ticket_view(ticket) for ticket in found])
 
 
-@router.get("/api/v1/tickets.csv", responses=_CSV)
+@router.get("/api/v1/tickets.csv", dependencies=[needs("export")], responses=_CSV)
 async def tickets_as_csv(here: Here, which: Annotated[_Filter, Depends()]) -> Response:
     """The same for a spreadsheet."""
     return _csv(await _find(here, which))
 
 
-@router.get("/api/v1/tickets/{number}", responses=says(TicketHistoryView, "A ticket and its history", 404, 422, 503))
+@router.get(
+    "/api/v1/tickets/{number}",
+    dependencies=[needs("view")],
+    responses=says(TicketHistoryView, "A ticket and its history", 404, 422, 503),
+)
 async def ticket(here: Here, number: int) -> Response:
     """One ticket with everything that happened to it, oldest first."""
 
@@ -135,34 +140,35 @@ async def ticket(here: Here, number: int) -> Response:
 _DEED = says(TicketCommandView, "The hub has done it, and it is in the journal", 409, 422, 503, 504)
 
 
-@router.post("/api/v1/tickets", responses=_DEED)
-async def open_ticket(here: Here, new: NewTicket) -> Response:
+@router.post("/api/v1/tickets", dependencies=[needs("tickets")], responses=_DEED)
+async def open_ticket(here: Here, me: Me, new: NewTicket) -> Response:
     """Say that something is wrong with a device, whatever it says of itself."""
-    return await _order(here, "open-ticket", new.by, device=new.device, note=new.note, technician=new.technician)
+    return await _order(here, me, "open-ticket", new.by, device=new.device, note=new.note, technician=new.technician)
 
 
-@router.post("/api/v1/tickets/{number}/assign", responses=_DEED)
-async def assign(here: Here, number: int, to: Assignment) -> Response:
+@router.post("/api/v1/tickets/{number}/assign", dependencies=[needs("tickets")], responses=_DEED)
+async def assign(here: Here, me: Me, number: int, to: Assignment) -> Response:
     """Say who works on it."""
-    return await _order(here, "assign-ticket", to.by, ticket=number, technician=to.technician, note=to.note)
+    return await _order(here, me, "assign-ticket", to.by, ticket=number, technician=to.technician, note=to.note)
 
 
-@router.post("/api/v1/tickets/{number}/note", responses=_DEED)
-async def note(here: Here, number: int, words: Note) -> Response:
+@router.post("/api/v1/tickets/{number}/note", dependencies=[needs("tickets")], responses=_DEED)
+async def note(here: Here, me: Me, number: int, words: Note) -> Response:
     """Write something down."""
-    return await _order(here, "note-ticket", words.by, ticket=number, note=words.note)
+    return await _order(here, me, "note-ticket", words.by, ticket=number, note=words.note)
 
 
-@router.post("/api/v1/tickets/{number}/close", responses=_DEED)
-async def close(here: Here, number: int, deed: Closing) -> Response:
+@router.post("/api/v1/tickets/{number}/close", dependencies=[needs("tickets")], responses=_DEED)
+async def close(here: Here, me: Me, number: int, deed: Closing) -> Response:
     """Say that the work is done, or that there is none."""
-    return await _order(here, "close-ticket", deed.by, ticket=number, note=deed.note, reason=deed.reason)
+    return await _order(here, me, "close-ticket", deed.by, ticket=number, note=deed.note, reason=deed.reason)
 
 
 async def _order(
     here: Console,
+    me: Person,
     action: Action,
-    by: str,
+    by: str | None,
     *,
     ticket: int | None = None,
     device: str = "",
@@ -174,7 +180,7 @@ async def _order(
         raise Refusal(404, f"there is no ticket {ticket}; GET /api/v1/tickets lists them")
     command = TicketCommand(
         request=uuid.uuid4().hex,
-        by=signed(by),
+        by=signed(me, by),
         ticket=ticket,
         device=device,
         technician=printable(technician),

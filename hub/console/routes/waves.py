@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 
 from hub.console.answers import Answer, Refusal, says
 from hub.console.console import Here
+from hub.console.rights import needs
 from hub.console.times import parse_time
 from hub.console.waves import Onlooker, WaveView, stored_view
 from vitals.identity import BedKey
@@ -31,7 +32,7 @@ _QUERY = (
 router = APIRouter(tags=["beds"])
 
 
-@router.websocket("/api/v1/beds/{ward}/{bed}/waves")
+@router.websocket("/api/v1/beds/{ward}/{bed}/waves", dependencies=[needs("view")])
 async def look(websocket: WebSocket, here: Here, ward: str, bed: str) -> None:
     """Each frame of each waveform of the bed as the gateway sends it, until the screen looks elsewhere."""
     key = BedKey(ward, bed)
@@ -55,6 +56,7 @@ async def look(websocket: WebSocket, here: Here, ward: str, bed: str) -> None:
 
 @router.get(
     "/api/v1/beds/{ward}/{bed}/waves",
+    dependencies=[needs("view")],
     responses=says(list[WaveView], "Frames that touch the span, oldest first", 404, 422, 503),
 )
 async def waves(

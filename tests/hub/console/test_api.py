@@ -293,7 +293,6 @@ def test_an_unknown_alarm_is_not_found(console, hub, number):
 @pytest.mark.parametrize(
     "body",
     [
-        {},
         {"by": ""},
         {"by": "   "},
         {"by": "\u200b"},
