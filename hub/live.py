@@ -68,7 +68,7 @@ class LivePicture:
         self._clock_offset = clock_offset
         self._hub = hub
         self._number = dict.fromkeys(registry.wards, 0)
-        self._values: dict[BedKey, dict[str, float]] = {}
+        self._values: dict[BedKey, Mapping[str, float]] = {}
         self._missing: dict[BedKey, dict[str, str]] = {}  # why a value is missing; none of a bed where nothing ever was
         self._times: dict[BedKey, dict[str, tuple[int, int]]] = {}  # when each was measured, and by the hub's clock
         self._sources: dict[str, _Source] = {}
@@ -86,8 +86,14 @@ class LivePicture:
         time = record.time
         since = heard.since(time, now, guess=record.clock == "unsynced")
         times, when = self._times[bed], (time, since)
-        self._values[bed].update(record.values)
-        times.update(dict.fromkeys(record.values, when))
+        known = self._values[bed]
+        # Never changed, only exchanged: the record's own copy serves all who keep it.
+        self._values[bed] = record.values if record.values.keys() == known.keys() else {**known, **record.values}
+        whens = dict.fromkeys(record.values, when)
+        if whens.keys() == times.keys():
+            self._times[bed] = times = whens
+        else:
+            times.update(whens)
         missing = self._missing.get(bed)
         if missing:
             for name in record.values:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rules.scores import ScoreResult, ScoreTable
@@ -76,7 +76,8 @@ class Source:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.values: dict[str, float] = {}  # gone as soon as the device says it is missing
+        # Gone as soon as the device says it is missing. Never changed, only exchanged: it may be a record's own.
+        self.values: Mapping[str, float] = {}
         self.seen: dict[str, int] = {}  # when a parameter last had a value
         self.reasons: dict[str, str] = {}  # why a parameter has none now
         self.states: tuple[str, ...] = ()
@@ -94,12 +95,27 @@ class Source:
         """
         return record.time < self.newest and record.seq < self.seq and now - self.heard < REORDER_MS
 
+    def take_values(self, values: Mapping[str, float], now: int) -> None:
+        """Remember the values of a record, in its own copy if it says as much as is known."""
+        self.values = values if values.keys() == self.values.keys() else {**self.values, **values}
+        seen = dict.fromkeys(values, now)
+        if seen.keys() == self.seen.keys():
+            self.seen = seen
+        else:
+            self.seen.update(seen)
+
+    def drop(self, parameters: Iterable[str]) -> None:
+        """These have no value any more."""
+        gone = frozenset(parameters)
+        if not gone.isdisjoint(self.values):
+            self.values = {name: value for name, value in self.values.items() if name not in gone}
+
     def take_flags(self, record: Record) -> bool:
         """Remember why values are missing and what the device says of itself; whether that is new."""
         changed = record.states != self.states
         self.states = record.states
+        self.drop(record.flags)
         for parameter, reason in record.flags.items():
-            self.values.pop(parameter, None)
             if self.reasons.get(parameter) != reason:
                 self.reasons[parameter] = reason
                 changed = True
@@ -155,7 +171,7 @@ class BedState:
         self.calm: frozenset[str] = _NONE  # rules that read nothing but scores, and do not hold by those of now
         self.limits: Limits = {}  # the bounds limit() may ask for, as the rule that is judged sees them
         self.cases: dict[str, Case] = {}  # by rule, only those not inactive
-        self.watched: set[str] = set()  # rules in which an absence or silence has lasted its time
+        self.watched: dict[str, None] = {}  # rules in which an absence or silence has lasted its time
         self.armed: dict[str, int] = {}  # when each rule is to be judged next without a record
         self.off: dict[str, str] = {}  # rules that failed here, and how
         self.told: dict[str, Told] = {}  # by fault

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from rules.beds import Answer, BedState, Verdict
+from rules.beds import NEVER, Answer, BedState, Verdict
 from rules.compiled import ACKNOWLEDGED_FOR_MS, UNITS, Rule
 from rules.machine import BY_ITSELF, CALLS, ENDINGS, PUBLIC, SILENCED, STANDING, Cause, State, step
 from vitals.alarms import PRIORITY_RANK, Alarm, AlarmEvent, Priority, alarm_id
@@ -333,12 +333,10 @@ def resume(saved: SavedCase, rule: Rule, bed: BedState) -> Case:
             continue
         if past.heard is not None:
             source.heard = max(source.heard, past.heard)
-        for name, seen in past.seen.items():
-            if name not in source.seen or source.seen[name] < seen:
-                source.seen[name] = seen
-                source.values.pop(name, None)
-                if name in past.values:
-                    source.values[name] = past.values[name]
+        newer = {name: seen for name, seen in past.seen.items() if seen > source.seen.get(name, NEVER)}
+        source.seen.update(newer)
+        source.drop(newer)
+        source.values = {**source.values, **{name: past.values[name] for name in newer if name in past.values}}
     return case
 
 

@@ -85,8 +85,7 @@ class Engine:
         from_.heard, from_.newest, from_.seq, from_.hidden = now, record.time, record.seq, False
         values = record.values
         known = len(from_.seen)
-        from_.values.update(values)
-        from_.seen.update(dict.fromkeys(values, now))
+        from_.take_values(values, now)
         flagged = False
         if record.flags or from_.reasons or record.states != from_.states:
             flagged = from_.take_flags(record)
@@ -146,7 +145,8 @@ class Engine:
                     case.priority = case.rule.priority
                 if case.message == former.rules[id_].message:
                     case.message = case.rule.message
-        at.watched.intersection_update(book.rules)
+        for id_ in [id_ for id_ in at.watched if id_ not in book.rules]:
+            del at.watched[id_]
         at.calm = frozenset()
         for id_ in [id_ for id_ in at.off if id_ not in book.rules or id_ in changed]:
             del at.off[id_]

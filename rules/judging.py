@@ -177,9 +177,9 @@ class Judging:
         if rule in bed.book.timed and rule not in bed.off:
             moments = bed.book.rules[rule].moments(bed)
             if any(moment <= now for moment in moments):
-                bed.watched.add(rule)
+                bed.watched[rule] = None
             else:
-                bed.watched.discard(rule)
+                bed.watched.pop(rule, None)
             due = min((moment for moment in (*moments, due) if moment is not None and moment > now), default=None)
         told = bed.told.get(rule) if bed.told else None
         if told is not None and told.until is not None and now < told.until:

@@ -144,6 +144,7 @@ class ScoreTable:
     _spans: dict[tuple[tuple[str, Span], ...], Mapping[str, Span]] = field(
         init=False, default_factory=dict, compare=False
     )
+    _names: dict[tuple[str, ...], tuple[str, ...]] = field(init=False, default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         choosing = {name for item in self.items for bands in item.bands for name, _ in bands.when}
@@ -156,6 +157,12 @@ class ScoreTable:
         known = {**self.defaults, **known}
         spans = [item.span(known[name], known) for item in self.items if name in item.inputs]
         return max(low for low, _ in spans), min(high for _, high in spans)
+
+    def shared_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """These names of parameters, in one copy for all beds."""
+        if len(self._names) >= REMEMBERED:
+            self._names.clear()
+        return self._names.setdefault(names, names)
 
     def shared(self, spans: Mapping[str, Span]) -> Mapping[str, Span]:
         """These spans, in one copy for all beds that have them; not to be changed."""

@@ -29,7 +29,8 @@ class Scored:
         self.table = table
         self.result = score(table, {})
         self._entries: Mapping[str, Entry] = {}
-        self._chosen: list[tuple[Source, str]] = []  # whose values count, or would without an entry; one for each line
+        # Whose values count, or would without an entry, and which of them.
+        self._chosen: tuple[tuple[Source, tuple[str, ...]], ...] = ()
         self._spans: dict[str, Mapping[str, Span]] = {}  # by source and parameter; none: its value does not count
         self._expiry = ALWAYS  # until when all that staff entered holds
         self._until = 0
@@ -65,15 +66,18 @@ class Scored:
     def renew(self, sources: Iterable[Source], entries: Mapping[str, Entry], now: int) -> bool:
         """Add up anew; whether the result is another one."""
         sources = list(sources)
-        self._entries, self._stirred, self._chosen = entries, True, []
+        self._entries, self._stirred = entries, True
+        chosen: dict[Source, list[str]] = {}
         spans: dict[str, dict[str, Span]] = {source.name: {} for source in sources}
         known = {name: entries[name].value for name in self.table.entries if _holds(entries, name, now)}
         for item in self.table.items:
             if item.inputs:
-                self._choose(item, sources, now, known, spans)
-        for source, name in self._chosen:
-            if name not in spans[source.name]:
-                spans[source.name][name] = self.table.span(name, known)
+                self._choose(item, sources, now, known, spans, chosen)
+        for source, names in chosen.items():
+            for name in names:
+                if name not in spans[source.name]:
+                    spans[source.name][name] = self.table.span(name, known)
+        self._chosen = tuple([(source, self.table.shared_names(tuple(names))) for source, names in chosen.items()])
         self._spans = {source: self.table.shared(found) for source, found in spans.items()}
         self._expiry = self._expires(now)
         self._until = self._good_until()
@@ -88,6 +92,7 @@ class Scored:
         now: int,
         known: dict[str, float],
         spans: dict[str, dict[str, Span]],
+        taken: dict[Source, list[str]],
     ) -> None:
         """The fresh value of a device, of the first parameter and source that has one, or a later one of staff.
 
@@ -115,10 +120,10 @@ class Scored:
         for source, name in before:
             spans[source.name][name] = NEVER
         if chosen is not None:
-            self._chosen.append(chosen)
+            taken.setdefault(chosen[0], []).append(chosen[1])
 
     def _good_until(self) -> int:
-        return min([self._expiry, *[source.good_until(name) for source, name in self._chosen]])
+        return min([self._expiry, *[source.good_until(name) for source, names in self._chosen for name in names]])
 
     def _expires(self, now: int) -> int:
         holding = (self._entries[name].until for name in self.table.staff if _holds(self._entries, name, now))
