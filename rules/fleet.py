@@ -16,7 +16,7 @@ STALE_MS = 15_000  # the age at which a periodic value is no longer shown as the
 # silent itself; a gateway that has said nothing for longer may have gone together with its devices.
 PULSE_MS = 7_500
 GRACE_MS = 30_000  # gateways need this long to come back to a broker or a hub that was away
-LOOK_MS = 250
+LOOK_MS = 1_000  # a look at 20,000 devices takes 16 ms
 
 SERIOUS = ("spool_error", "spool_full", "identity_conflict")
 """How reasons in a gateway's status begin that somebody must go and see to."""
