@@ -1,5 +1,6 @@
 """The tables of the journal. Further ones may be added at any time; what stands here never changes its meaning."""
 
+from hub.adt.tables import ADT
 from hub.journal_waves import WAVES
 
 _TABLES = """
@@ -145,4 +146,4 @@ CREATE TABLE IF NOT EXISTS profile (  -- the profiles people chose over the sett
     "by" TEXT NOT NULL, reason TEXT NOT NULL
 );
 """
-SCHEMA = _TABLES + WAVES
+SCHEMA = _TABLES + WAVES + ADT
