@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -78,6 +78,16 @@ class PagerSettings(_Section, frozen=True, kw_only=True):
     base_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#]+/?$")] | None = None  # of the console, in pages
 
 
+class LookSettings(_Section, frozen=True, kw_only=True):
+    """How the pages look at this site; each screen may choose otherwise for itself, but for the names."""
+
+    language: Literal["en", "de", "fr", "es", "ar"] = "en"
+    theme: Literal["dark", "light", "contrast", "safe"] = "dark"
+    pressure: Literal["mmhg", "kpa"] = "mmhg"
+    temperature: Literal["celsius", "fahrenheit"] = "celsius"
+    names: Literal["initials", "whole", "hidden"] = "initials"  # of patients, on the board and the wall
+
+
 class ConsoleSettings(_Section, frozen=True, kw_only=True):
     """The board and the API. There is no login yet: they listen on loopback unless `trusted_network` is true."""
 
@@ -87,6 +97,7 @@ class ConsoleSettings(_Section, frozen=True, kw_only=True):
     password: str | None = None
     trusted_network: bool = False
     names: list[Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9.-]{1,253}$")]] = []  # further host names of this console
+    look: LookSettings = msgspec.field(default_factory=LookSettings)
 
     def __post_init__(self) -> None:
         if not self.trusted_network and not _is_loopback(self.host):

@@ -177,6 +177,7 @@ def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
     """The web application around `console`."""
     app = FastAPI(title="Wardline", version=console.version, docs_url=None, redoc_url=None)
     app.state.console = console
+    app.state.root = board.root_of(settings)
     for part in (machines, beds, alarms, devices, tickets, pages, stream, board):
         app.include_router(part.router)
     app.include_router(burden)

@@ -1,7 +1,9 @@
 // One alarm on one line: shape, stars, words, who has seen it, and the button that says so.
 
 import { act } from "./acknowledge.js";
-import { SHAPES, STARS, alarmWords, make, mark, minuteTime, say } from "./words.js";
+import { make, mark, say } from "./dom.js";
+import { minuteTime } from "./times.js";
+import { SHAPES, STARS, alarmWords } from "./words.js";
 
 export class AlarmLine extends HTMLElement {
   #alarm = null;

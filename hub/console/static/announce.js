@@ -1,6 +1,7 @@
 // Alarms for screen readers: each new one is said once, high ones at once.
 
-import { alarmWords, say } from "./words.js";
+import { say } from "./dom.js";
+import { alarmWords } from "./words.js";
 
 let known = null; // id → state, per ward shown
 

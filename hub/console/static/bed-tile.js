@@ -4,7 +4,9 @@ import "./alarm-line.js";
 import { inStep } from "./alarm-line.js";
 import { SILENT_MS } from "./picture.js";
 import { signs } from "./vital-cell.js";
-import { clockTime, keep, linkTrouble, make, mark, minuteTime, reason, say, scoreWords } from "./words.js";
+import { keep, make, mark, say } from "./dom.js";
+import { clockTime, minuteTime } from "./times.js";
+import { linkTrouble, reason, scoreWords } from "./words.js";
 
 // States that are a monitor's own business, not a nurse's.
 const QUIET_STATES = new Set(["gap", "spot_check", "from_memory"]);

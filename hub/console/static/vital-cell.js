@@ -1,6 +1,7 @@
 // One vital sign: label, unit, number and its age; or why there is no number.
 
-import { age, make, mark, number, reason, say } from "./words.js";
+import { make, mark, say } from "./dom.js";
+import { age, number, reason } from "./words.js";
 
 const AGO = " ago"; // left out where there is no room
 

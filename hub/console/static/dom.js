@@ -1,0 +1,57 @@
+// Small hands for the page: nodes are made and changed only where they differ, and never from HTML text.
+
+// Sets the text of a node, only when it differs: screen readers and the layout are left in peace.
+export function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// Sets or removes a data attribute, only when it differs.
+export function mark(node, name, value) {
+  if (value === undefined || value === null || value === "") {
+    if (name in node.dataset) delete node.dataset[name];
+  } else if (node.dataset[name] !== String(value)) {
+    node.dataset[name] = value;
+  }
+}
+
+// Sets or removes an attribute, only when it differs.
+export function attribute(node, name, value) {
+  if (value === undefined || value === null || value === false) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+}
+
+// An element with a class and children.
+export function make(tag, name = "", ...children) {
+  const node = document.createElement(tag);
+  if (name) node.className = name;
+  node.append(...children);
+  return node;
+}
+
+// A button that says `text` and does `deed`.
+export function button(text, deed, name = "button") {
+  const node = make("button", name, text);
+  node.type = "button";
+  node.addEventListener("click", deed);
+  return node;
+}
+
+// Makes the children of `parent` those of `items`, keeping the nodes of items that stay: focus survives.
+export function keep(parent, items, keyOf, create, update) {
+  const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));
+  let place = parent.firstElementChild;
+  for (const item of items) {
+    const key = String(keyOf(item));
+    let node = old.get(key);
+    if (node) {
+      old.delete(key);
+    } else {
+      node = create(item);
+      node.dataset.key = key;
+    }
+    if (node === place) place = place.nextElementSibling;
+    else parent.insertBefore(node, place);
+    update(node, item);
+  }
+  for (const node of old.values()) node.remove();
+}

@@ -1,0 +1,39 @@
+// The ward board and its tiles.
+
+export default {
+  en: {
+    beds: "Beds", bed: "Bed", equipment: "Equipment",
+    acknowledge: "Acknowledge", reset: "Reset", acknowledge_what: "Acknowledge: {what}", reset_what: "Reset: {what}",
+    ack_short: "ACK", reset_short: "RESET",
+    not_acknowledged: "Not acknowledged: {why}.", not_reset: "Not reset: {why}.",
+    who: "Who is acknowledging?", your_name: "Your name or initials", your_name_hint: "It is written beside the alarm and kept on this screen for the next time.", continue: "Continue",
+  },
+  de: {
+    beds: "Betten", bed: "Bett", equipment: "Ausrüstung",
+    acknowledge: "Bestätigen", reset: "Zurücksetzen", acknowledge_what: "Bestätigen: {what}", reset_what: "Zurücksetzen: {what}",
+    ack_short: "OK", reset_short: "RESET",
+    not_acknowledged: "Nicht bestätigt: {why}.", not_reset: "Nicht zurückgesetzt: {why}.",
+    who: "Wer bestätigt?", your_name: "Name oder Kürzel", your_name_hint: "Steht neben dem Alarm und bleibt für das nächste Mal an diesem Bildschirm.", continue: "Weiter",
+  },
+  fr: {
+    beds: "Lits", bed: "Lit", equipment: "Équipement",
+    acknowledge: "Acquitter", reset: "Réinitialiser", acknowledge_what: "Acquitter : {what}", reset_what: "Réinitialiser : {what}",
+    ack_short: "ACQ", reset_short: "RÉINIT",
+    not_acknowledged: "Non acquittée : {why}.", not_reset: "Non réinitialisée : {why}.",
+    who: "Qui acquitte ?", your_name: "Votre nom ou vos initiales", your_name_hint: "Inscrit à côté de l’alarme et gardé sur cet écran pour la prochaine fois.", continue: "Continuer",
+  },
+  es: {
+    beds: "Camas", bed: "Cama", equipment: "Equipamiento",
+    acknowledge: "Reconocer", reset: "Restablecer", acknowledge_what: "Reconocer: {what}", reset_what: "Restablecer: {what}",
+    ack_short: "OK", reset_short: "REST.",
+    not_acknowledged: "No reconocida: {why}.", not_reset: "No restablecida: {why}.",
+    who: "¿Quién reconoce?", your_name: "Su nombre o iniciales", your_name_hint: "Se escribe junto a la alarma y se guarda en esta pantalla para la próxima vez.", continue: "Continuar",
+  },
+  ar: {
+    beds: "الأسرّة", bed: "سرير", equipment: "المعدات",
+    acknowledge: "تأكيد", reset: "إعادة ضبط", acknowledge_what: "تأكيد: {what}", reset_what: "إعادة ضبط: {what}",
+    ack_short: "تأكيد", reset_short: "ضبط",
+    not_acknowledged: "لم يُؤكَّد: {why}.", not_reset: "لم تتم إعادة الضبط: {why}.",
+    who: "من الذي يؤكد؟", your_name: "اسمك أو الأحرف الأولى منه", your_name_hint: "يُكتب بجانب الإنذار ويُحفظ على هذه الشاشة للمرة القادمة.", continue: "متابعة",
+  },
+};

@@ -1,0 +1,222 @@
+// The frame around every page: navigation, the notice, alarm counts, the clock, silence, and the reader's choices.
+//
+//   <ward-shell page="alarms"><main>…</main></ward-shell>
+//
+// live="cover" lays NO DATA over the whole page (board, bed); without it a band stands above the page.
+// live="no" opens no stream (login). The ward shown, if it is one: shell.ward = "icu".
+
+import { get, post } from "./api.js";
+import { attribute, keep, make, mark, say } from "./dom.js";
+import { translator } from "./language.js";
+import { live } from "./live.js";
+import { choices, closing } from "./shell-choices.js";
+import { clockTime, zone } from "./times.js";
+
+const t = await translator("shell");
+const words = await translator("common");
+
+const PAGES = ["board", "alarms", "devices", "tickets", "patients", "people"];
+const PRIORITIES = [["high", "▲"], ["medium", "◆"], ["low", "●"], ["technical", "⚙"]];
+const TOLD_MS = 12000;
+
+// Who is signed in: {name, role, wards, rights}; null when nobody is, or before it is known. `me.ready` waits for it.
+export const me = { person: null, may: (right) => me.person?.rights?.includes(right) ?? false, ready: null };
+
+const existing = (document.documentElement.dataset.pages ?? "board").split(" ");
+let telling = null;
+
+// Shows a sentence for a while, over the page. `tone`: "bad" (said at once by screen readers) or "good".
+export function tell(sentence, tone = "bad") {
+  const box = document.getElementById("problem");
+  box.setAttribute("role", tone === "bad" ? "alert" : "status");
+  mark(box, "tone", tone);
+  say(box, sentence);
+  box.hidden = false;
+  clearTimeout(telling);
+  telling = setTimeout(() => (box.hidden = true), TOLD_MS);
+}
+
+export class WardShell extends HTMLElement {
+  ward = null;
+  #built = false;
+
+  connectedCallback() {
+    if (this.#built) return;
+    this.#built = true;
+    this.main = this.querySelector("main");
+    this.main.id ||= "main";
+    this.#build();
+    if (this.getAttribute("live") !== "no") {
+      live.addEventListener("draw", () => this.#draw());
+      live.start();
+      me.ready = this.#whoAmI();
+    } else {
+      me.ready = Promise.resolve(null);
+      setInterval(() => this.#draw(), 1000);
+    }
+    this.#draw();
+  }
+
+  // The name in the header: the ward of the board, "Wardline" elsewhere.
+  set heading(text) {
+    say(this.headline, text);
+    document.title = text === "Wardline" ? text : `${text} · Wardline`;
+  }
+
+  #build() {
+    const page = this.getAttribute("page");
+    const skip = make("a", "skip", t("skip"));
+    skip.href = `#${this.main.id}`;
+    this.headline = make("h1", "", "Wardline");
+    this.headline.id = "ward";
+    this.wards = make("nav", "wards");
+    this.wards.id = "wards";
+    this.wards.hidden = true;
+    this.wards.setAttribute("aria-label", t("counts"));
+    this.counts = make("ul", "counts", ...PRIORITIES.map(count));
+    this.counts.id = "counts";
+    this.counts.setAttribute("aria-label", t("counts"));
+    this.clock = make("time", "", "--:--:--");
+    this.clock.id = "clock";
+    this.zone = make("span");
+    this.zone.id = "zone";
+    this.tools = make("div", "tools");
+    const quiet = this.getAttribute("live") === "no";
+    if (!quiet) this.tools.append(choices());
+    this.bar = make("header", "bar", make("div", "place", this.headline, this.wards));
+    if (!quiet) this.bar.append(navigation(page));
+    this.bar.append(make("p", "notice", t("notice")));
+    if (!quiet) this.bar.append(this.counts);
+    this.bar.append(this.tools, make("p", "clock", this.clock, " ", this.zone));
+    this.silence = silence(this.getAttribute("live"));
+    const problem = make("div", "problem");
+    problem.id = "problem";
+    problem.hidden = true;
+    this.prepend(skip, this.bar, this.silence);
+    this.append(problem, region("loud", "assertive"), region("quiet", "polite"));
+  }
+
+  #draw() {
+    const now = performance.now();
+    const time = live.picture.time(now);
+    say(this.clock, clockTime(time));
+    say(this.zone, zone(time));
+    if (this.getAttribute("live") === "no") return;
+    this.#drawCounts();
+    this.#drawSilence(now);
+  }
+
+  #drawCounts() {
+    const shown = [...live.picture.wards.values()].filter((one) => this.ward === null || one.ward === this.ward);
+    const found = { high: 0, medium: 0, low: 0, technical: 0 };
+    for (const alarm of shown.flatMap((ward) => ward.beds.flatMap((bed) => bed.alarms))) {
+      found[alarm.kind === "technical" ? "technical" : alarm.priority] += 1;
+    }
+    found.technical += (this.ward === null ? live.picture.equipment : live.picture.equipmentOf(this.ward)).length;
+    for (const item of this.counts.children) {
+      const count = found[item.dataset.priority];
+      say(item.querySelector("b"), String(count));
+      mark(item, "some", count > 0 ? "yes" : "");
+    }
+  }
+
+  #drawSilence(now) {
+    const found = live.silence(this.ward, now);
+    const covers = this.getAttribute("live") === "cover";
+    if (found) {
+      say(this.silence.querySelector(".shout"), t("no_data", { time: clockTime(found.since) }));
+      say(this.silence.querySelector(".cause"), t(`silent_${found.cause}`));
+      if (covers && this.silence.hidden) for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close("");
+    }
+    this.silence.hidden = !found;
+    mark(this, "silent", found ? "yes" : "");
+    if (!covers) return;
+    for (const part of this.children) if (part !== this.silence && !part.hasAttribute("aria-live")) part.inert = Boolean(found);
+  }
+
+  async #whoAmI() {
+    if (!existing.includes("login")) return null; // a console without accounts
+    try {
+      me.person = await get("/api/v1/me");
+    } catch {
+      me.person = null; // the console does not answer: the stream says so
+    }
+    if (me.person) this.tools.append(personMenu(me.person));
+    for (const link of this.querySelectorAll(".pages a")) link.hidden = !mayVisit(link.dataset.page);
+    dispatchEvent(new Event("who"));
+    return me.person;
+  }
+}
+
+const NEEDED = { people: ["admin", "audit"], patients: ["adt", "view"] };
+const mayVisit = (page) => !me.person || !(page in NEEDED) || NEEDED[page].some((right) => me.may(right));
+
+function navigation(page) {
+  const links = PAGES.filter((name) => existing.includes(name)).map((name) => {
+    const link = make("a", "", t(name));
+    link.href = name === "board" ? "/" : `/${name}`;
+    link.dataset.page = name;
+    attribute(link, "aria-current", name === page ? "page" : null);
+    return link;
+  });
+  const nav = make("nav", "pages", ...links);
+  nav.setAttribute("aria-label", t("pages"));
+  nav.hidden = links.length < 2;
+  return nav;
+}
+
+function count([priority, shape]) {
+  const sign = make("span", "", shape);
+  sign.setAttribute("aria-hidden", "true");
+  const item = make("li", "", sign, make("b", "", "0"), make("span", "unseen", ` ${words(priority)}`));
+  item.dataset.priority = priority;
+  return item;
+}
+
+function silence(manner) {
+  const box = make("section", "silence", make("p", "shout", t("no_data", { time: "" })), make("p", "cause"), make("p", "advice", t("look")));
+  box.id = "silence";
+  box.hidden = true;
+  box.setAttribute("role", "alert");
+  mark(box, "manner", manner === "cover" ? "cover" : "band");
+  return box;
+}
+
+function region(id, manner) {
+  const node = make("div", "unseen");
+  node.id = id;
+  node.setAttribute("aria-live", manner);
+  return node;
+}
+
+function personMenu(person) {
+  const name = make("summary", "button quiet", person.name);
+  name.setAttribute("aria-label", t("person", { name: person.name }));
+  const out = make("button", "button", t("sign_out"));
+  out.type = "button";
+  out.addEventListener("click", async () => {
+    await post("/api/v1/logout").catch(() => null);
+    location.assign("/login");
+  });
+  const menu = closing(make("details", "menu person", name, make("div", "menu-body", make("p", "soft", t("person", { name: person.name })), out)));
+  menu.id = "person";
+  return menu;
+}
+
+// Other wards, each with what waits there; links lead to `address(ward)`.
+export function drawWards(shell, current, address) {
+  shell.wards.hidden = live.picture.wards.size < 2;
+  keep(
+    shell.wards,
+    [...live.picture.wards.values()],
+    (one) => one.ward,
+    (one) => Object.assign(make("a"), { href: address(one.ward) }),
+    (link, one) => {
+      const waiting = one.beds.flatMap((bed) => bed.alarms).filter((alarm) => alarm.state === "active").length;
+      say(link, waiting > 0 ? `${one.title} (${waiting})` : one.title);
+      attribute(link, "aria-current", one.ward === current ? "page" : null);
+    },
+  );
+}
+
+customElements.define("ward-shell", WardShell);
