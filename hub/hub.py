@@ -35,11 +35,13 @@ from hub.ingest.waves import WaveIntake
 from hub.journal import Batch, Journal, StateRow, Write
 from hub.late import Found, Gaps
 from hub.limits import Limits
-from hub.live import LivePicture
+from hub.live import Judged, LivePicture
 from hub.lookback import Lookback
+from hub.notes import note_acts
 from hub.pagers.watch import PagerWatch
 from hub.registry import Registry
 from hub.rulebook import Rulebook
+from hub.scores import ScoreBook
 from hub.settings import HubSettings
 from hub.tally import Tally
 from hub.telling import Telling
@@ -99,6 +101,7 @@ class Hub:
         self.books = Books(self.limits, self.engine, self.bundles, now)
         self.engine.restore([SavedAlarm(*row) for row in self.journal.alarm_states()], now)
         self.round = WardRound(self.engine, self.journal, self.registry, self.admissions, self.books, now)
+        self.scores = ScoreBook(self.journal)
         self.clocks = ClockOffsets()
         self.picture = LivePicture(self.registry, settings.hub, self.clocks.offset)
         self._beds_of = self.registry.beds_of_gateways()
@@ -148,7 +151,7 @@ class Hub:
             self.registry, self.receipts, self.picture, self.watch, self.workshop, self.bookkeeping, self.clocks
         )
         acts = alarm_acts(self.engine, self.registry.bed_titles) | self.round.acts() | self.books.acts()
-        acts |= self.drills.acts() | ticket_acts(self.workshop)
+        acts |= self.drills.acts() | ticket_acts(self.workshop) | note_acts(self.registry.bed_titles)
         self.desk = Desk(acts, past_answers(self.journal, REMEMBERED))
         self.announcer = Announcer(self.session, settings.hub)
         self.telling = Telling(self.session, self.announcer, self.journal.outbox(), self.desk.committed)
@@ -337,6 +340,7 @@ class Hub:
     def _take(self) -> Batch:
         batch = self.intake.take()
         batch.writes += self.workshop.take()
+        batch.writes += self.scores.take()
         batch.states = [StateRow(*saved) for saved in self.engine.unsaved()]
         self.telling.aboard()
         return batch
@@ -447,9 +451,16 @@ class Hub:
         while True:
             for ward in wards:
                 now = self._clock.now()
-                snapshot = self.picture.snapshot(ward, now, partial(self.round.judged, now=now))
+                snapshot = self.picture.snapshot(ward, now, partial(self._judged, now=now))
                 self.session.publish(topics.live(ward), encode(snapshot), qos=0)
+                if self.scores.waiting:
+                    self.committer.wake()
                 await asyncio.sleep(SNAPSHOT_S / len(wards))
+
+    def _judged(self, bed: BedKey, now: int) -> Judged:
+        judged = self.round.judged(bed, now)
+        self.scores.follow(bed, judged.scores, now)
+        return judged
 
     async def _beat(self) -> None:
         beat = 0

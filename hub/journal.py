@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from chassis.database import open_database
 from chassis.failpoints import failpoint
 from hub.journal_gaps import GapRow, Key, read_ranges, refill, save_gaps, save_settled
-from hub.journal_schema import SCHEMA
+from hub.journal_schema import SCHEMA, add_columns
 from hub.journal_waves import WaveRow, save_waves
 from hub.retention import Retention, make_shrinkable, note_expired
 from vitals.errors import StorageError
@@ -156,6 +156,7 @@ class Journal:
         try:
             make_shrinkable(self._db)
             self._db.executescript(SCHEMA)
+            add_columns(self._db)
             self._check_format()
             self._account_for_older_versions()
             self._number = self._commits()

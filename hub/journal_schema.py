@@ -1,5 +1,7 @@
 """The tables of the journal. Further ones may be added at any time; what stands here never changes its meaning."""
 
+import sqlite3
+
 from hub.adt.tables import ADT
 from hub.journal_waves import WAVES
 
@@ -95,6 +97,14 @@ CREATE TABLE IF NOT EXISTS entry (     -- what staff entered; the newest row of 
     reason TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS entry_bed_time ON entry (ward, bed, time);
+CREATE TABLE IF NOT EXISTS note (      -- what staff wrote of a bed; never changed: a correction is another note
+    id INTEGER PRIMARY KEY,
+    ward TEXT NOT NULL, bed TEXT NOT NULL,
+    time INTEGER NOT NULL,            -- of what it tells, UTC ms: it is of whoever lay in the bed then
+    received INTEGER NOT NULL,
+    "by" TEXT NOT NULL, text TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS note_bed_time ON note (ward, bed, time);
 CREATE TABLE IF NOT EXISTS admission (
     id INTEGER PRIMARY KEY,
     ward TEXT NOT NULL, bed TEXT NOT NULL, patient TEXT NOT NULL,
@@ -124,9 +134,21 @@ CREATE TABLE IF NOT EXISTS device_history (  -- a row per change; each new row o
     gateway TEXT NOT NULL, device TEXT NOT NULL,
     time INTEGER NOT NULL,            -- since when, by the hub's clock
     state TEXT NOT NULL,              -- online, error, offline or unknown
-    message TEXT NOT NULL
+    message TEXT NOT NULL,
+    ward TEXT NOT NULL DEFAULT '', bed TEXT NOT NULL DEFAULT ''  -- where it stood then; '' at no bed
 );
 CREATE INDEX IF NOT EXISTS device_history_device ON device_history (gateway, device);
+CREATE TABLE IF NOT EXISTS score (     -- a row whenever the score of a bed is another one; old ones leave like records
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    ward TEXT NOT NULL, bed TEXT NOT NULL,
+    time INTEGER NOT NULL,            -- since when, by the hub's clock
+    "table" TEXT NOT NULL,            -- which one, such as news2
+    total INTEGER,                    -- NULL: unknown, something is missing or nobody lies there
+    complete INTEGER NOT NULL,
+    risk TEXT NOT NULL,
+    body BLOB NOT NULL                -- JSON: partial, points, missing, red
+);
+CREATE INDEX IF NOT EXISTS score_bed_time ON score (ward, bed, time);
 CREATE TABLE IF NOT EXISTS limit_override (  -- every change of a limit; the newest row of a scope and rule counts
     id INTEGER PRIMARY KEY,
     time INTEGER NOT NULL,            -- of the change
@@ -147,3 +169,17 @@ CREATE TABLE IF NOT EXISTS profile (  -- the profiles people chose over the sett
 );
 """
 SCHEMA = _TABLES + WAVES + ADT
+
+_ADDED = {
+    "device_history": {"ward": "TEXT NOT NULL DEFAULT ''", "bed": "TEXT NOT NULL DEFAULT ''"},
+}
+"""Columns that tables of older journals lack."""
+
+
+def add_columns(db: sqlite3.Connection) -> None:
+    """Give the tables of an older journal the columns they lack. After the tables were made."""
+    for table, columns in _ADDED.items():
+        present = {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
+        for column, kind in columns.items():
+            if column not in present:
+                db.execute(f'ALTER TABLE {table} ADD COLUMN "{column}" {kind}')

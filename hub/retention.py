@@ -13,6 +13,7 @@ from hub.journal_gaps import Key
 from hub.journal_waves import prune_waves
 
 PRUNE_ROWS = 200  # old records that go with each commit, and twice as many as come
+PRUNE_SCORES = 20  # old scores that go with each commit: far fewer come
 QUARANTINE_ROWS = 10_000  # older refusals go; the counters keep counting
 VACUUM_PAGES = 32  # given back with each commit
 SLACK = 8  # the file keeps one free page in so many: what comes next needs them
@@ -22,6 +23,7 @@ _PRUNE = (
     "DELETE FROM record WHERE id IN (SELECT id FROM record ORDER BY id LIMIT ?) AND received < ?"
     " RETURNING gateway, epoch, seq, received"
 )
+_PRUNE_SCORES = "DELETE FROM score WHERE id IN (SELECT id FROM score ORDER BY id LIMIT ?) AND time < ?"
 _EVER = 2**62
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class Retention:
             counts[key] += 1
             last[key] = max(seq, last.get(key, 0))
         note_expired(self._db, [(*key, count, last[key]) for key, count in counts.items()])
+        self._db.execute(_PRUNE_SCORES, (PRUNE_SCORES, keep_after))
         if quarantined:
             self._db.execute(
                 "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (QUARANTINE_ROWS,)

@@ -18,7 +18,7 @@ from chassis.tasks import backoff
 from hub.projections.cursors import Cursors
 from hub.projections.feed import Feed
 from hub.projections.passage import HaltedError, Passage
-from hub.projections.sink import Sink
+from hub.projections.sink import Sink, Unhurried
 from vitals.errors import LinkError, StorageError, UsageError, WardlineError
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 class Pace:
     """How long a copier waits, in seconds."""
 
-    idle_s: float = 0.5  # between looks at a journal with nothing new
+    idle_s: float = 0.5  # between looks at a journal with little or nothing new
+    unhurried_s: float = 20.0  # the same for a sink that would rather take many entries at once
     retry_s: tuple[float, float] = (0.5, 30.0)  # first and longest wait when the sink or the journal is away
     settings_s: tuple[float, float] = (5.0, 60.0)  # the same when a person must change something first
 
@@ -58,6 +59,7 @@ class Copier:
 
     def _copy(self, halt: threading.Event) -> None:
         with closing(Cursors(self._cursors, self._sink.name)) as cursors:
+            cursors.begin(self._sink.streams)
             lag = 0
             try:
                 with closing(Feed(self._journal)) as feed, closing(self._sink):
@@ -71,14 +73,15 @@ class Copier:
 
     def _pass(self, passage: Passage, feed: Feed, halt: threading.Event) -> None:
         """Step until told to stop, or until another journal has taken the place of this one."""
+        unhurried = isinstance(self._sink, Unhurried) and self._sink.unhurried
         while not halt.is_set():
-            moved = passage.step()
+            moved, more = passage.step()
             if moved or self._trouble is StorageError:
                 self._note_well(passage.lag())
-            if not moved:
+            if not more:
                 if feed.replaced():
                     return
-                halt.wait(self._pace.idle_s)
+                halt.wait(self._pace.unhurried_s if unhurried else self._pace.idle_s)
 
     def _delay(self, kind: type[WardlineError]) -> float:
         first, last = self._pace.settings_s if kind is UsageError else self._pace.retry_s

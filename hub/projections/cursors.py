@@ -6,7 +6,8 @@ Deliberately not in the journal: a sink that stalls in the middle of a write mus
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -37,7 +38,15 @@ CREATE TABLE IF NOT EXISTS sink_status (
     since INTEGER NOT NULL,           -- in this state since, UTC ms
     updated INTEGER NOT NULL,
     dead INTEGER NOT NULL DEFAULT 0,  -- entries it ever refused
-    pruned INTEGER NOT NULL DEFAULT 0 -- entries that had left the journal before it could take them
+    pruned INTEGER NOT NULL DEFAULT 0, -- entries that had left the journal before it could take them
+    copied INTEGER NOT NULL DEFAULT 0 -- entries it ever took, each as often as it took it
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS request (  -- what a person asks of the copying thread
+    sink TEXT NOT NULL,
+    kind TEXT NOT NULL,               -- rewind or retry
+    since INTEGER NOT NULL,           -- rewind: copy again what came from then on, UTC ms
+    time INTEGER NOT NULL,
+    PRIMARY KEY (sink, kind)
 ) WITHOUT ROWID;
 """
 
@@ -52,11 +61,19 @@ class Cursor(NamedTuple):
 START = Cursor(0, "")
 
 
+class Request(NamedTuple):
+    """What a person asks of the thread that copies into a sink."""
+
+    kind: Literal["rewind", "retry"]
+    since: int
+
+
 class DeadLetter(NamedTuple):
     """One entry a sink refused."""
 
-    stream: str
+    stream: Stream
     entry: int
+    bookmark: str
     reason: str
     line: bytes
     time: int
@@ -73,6 +90,7 @@ class SinkStatus(NamedTuple):
     updated: int
     dead: int
     pruned: int
+    copied: int
 
 
 class Cursors:
@@ -84,21 +102,34 @@ class Cursors:
         self._db = open_database(path)
         try:
             self._db.executescript(_SCHEMA)
+            if "copied" not in {row[1] for row in self._db.execute("PRAGMA table_info(sink_status)")}:
+                self._db.execute("ALTER TABLE sink_status ADD COLUMN copied INTEGER NOT NULL DEFAULT 0")
         except sqlite3.Error as error:
             raise StorageError(f"cannot use the cursors in {path}: {error}; move the file aside") from error
 
     def cursor(self, stream: Stream) -> Cursor:
         """Where the sink stands in `stream`; START when it never took anything."""
-        query = "SELECT position, bookmark FROM cursor WHERE sink = ? AND stream = ?"
-        row = self._db.execute(query, (self._sink, stream)).fetchone()
-        return Cursor(*row) if row else START
+        rows = self._read("SELECT position, bookmark FROM cursor WHERE sink = ? AND stream = ?", (self._sink, stream))
+        return Cursor(*rows[0]) if rows else START
 
-    def advance(self, stream: Stream, cursor: Cursor, lag: int, now: int) -> None:
+    def begin(self, streams: Sequence[Stream]) -> None:
+        """Have a place in each of `streams`, and in no other."""
+
+        def write(db: sqlite3.Connection) -> None:
+            marks = ", ".join("?" * len(streams))
+            db.execute(f"DELETE FROM cursor WHERE sink = ? AND stream NOT IN ({marks})", (self._sink, *streams))
+            rows = [(self._sink, stream, *START) for stream in streams]
+            db.executemany("INSERT OR IGNORE INTO cursor VALUES (?, ?, ?, ?)", rows)
+
+        self._write(write)
+
+    def advance(self, stream: Stream, cursor: Cursor, lag: int, now: int, copied: int = 0) -> None:
         """Remember that everything up to `cursor` is stored or buried, and that the sink is running."""
 
         def write(db: sqlite3.Connection) -> None:
             db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)", (self._sink, stream, *cursor))
             self._note(db, "running", "", lag, now)
+            db.execute("UPDATE sink_status SET copied = copied + ? WHERE sink = ?", (copied, self._sink))
 
         self._write(write)
 
@@ -123,9 +154,39 @@ class Cursors:
         """Write down that the sink does not take entries, and why."""
         self._write(lambda db: self._note(db, "waiting", error, lag, now))
 
-    def rewind(self) -> None:
-        """Start again from the oldest entry the journal has: rebuilds the sink."""
-        self._write(lambda db: db.execute("DELETE FROM cursor WHERE sink = ?", (self._sink,)))
+    def ask(self, wanted: Request, now: int) -> None:
+        """Ask for something; of two rewinds the one that goes further back counts."""
+        self._write(
+            lambda db: db.execute(
+                "INSERT INTO request VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET since = min(since, excluded.since)",
+                (self._sink, *wanted, now),
+            )
+        )
+
+    def requests(self) -> list[Request]:
+        """What people ask of this sink's copying."""
+        return [Request(*row) for row in self._read("SELECT kind, since FROM request WHERE sink = ?", (self._sink,))]
+
+    def done(self, request: Request, cursors: Mapping[Stream, Cursor] | None = None) -> None:
+        """Forget `request` and, in the same moment, stand at `cursors`. One asked for meanwhile stays."""
+
+        def write(db: sqlite3.Connection) -> None:
+            rows = [(self._sink, stream, *cursor) for stream, cursor in (cursors or {}).items()]
+            db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)", rows)
+            db.execute("DELETE FROM request WHERE sink = ? AND kind = ? AND since = ?", (self._sink, *request))
+
+        self._write(write)
+
+    def letters(self, after: int, limit: int) -> list[tuple[int, DeadLetter]]:
+        """(number, letter) of up to `limit` dead letters after number `after`, oldest first."""
+        columns = ", ".join(DeadLetter._fields)
+        query = f"SELECT rowid, {columns} FROM dead_letter WHERE sink = ? AND rowid > ? ORDER BY rowid LIMIT ?"
+        return [(number, DeadLetter(*row)) for number, *row in self._read(query, (self._sink, after, limit))]
+
+    def unbury(self, numbers: Sequence[int]) -> None:
+        """Forget dead letters: the sink has taken the entries."""
+        rows = [(self._sink, number) for number in numbers]
+        self._write(lambda db: db.executemany("DELETE FROM dead_letter WHERE sink = ? AND rowid = ?", rows))
 
     def close(self) -> None:
         """Close the file; may be called twice."""
@@ -148,6 +209,12 @@ class Cursors:
         )
         db.execute(f"UPDATE sink_status SET {column} = {column} + ? WHERE sink = ?", (count, self._sink))
 
+    def _read(self, query: str, values: tuple[str | int, ...]) -> list[tuple[Any, ...]]:
+        try:
+            return list(self._db.execute(query, values))
+        except sqlite3.Error as error:
+            raise StorageError(f"cannot read the cursors in {self._path}: {error}") from error
+
     def _write(self, write: Callable[[sqlite3.Connection], object]) -> None:
         try:
             self._db.execute("BEGIN IMMEDIATE")
@@ -166,9 +233,15 @@ def statuses(path: Path) -> list[SinkStatus]:
     return [SinkStatus(*row) for row in _rows(path, f"SELECT {', '.join(SinkStatus._fields)} FROM sink_status", ())]
 
 
-def positions(path: Path, sink: str) -> dict[str, int]:
+def positions(path: Path, sink: str) -> dict[Stream, int]:
     """How far `sink` has come in each stream. Raises StorageError when there is no such file."""
     return dict(_rows(path, "SELECT stream, position FROM cursor WHERE sink = ?", (sink,)))
+
+
+def request(path: Path, sink: str, wanted: Request, now: int) -> None:
+    """Ask the thread that copies into `sink` for something, now or when it next runs. Raises StorageError."""
+    with closing(Cursors(path, sink)) as cursors:
+        cursors.ask(wanted, now)
 
 
 def dead_letters(path: Path, sink: str, limit: int = 100) -> list[DeadLetter]:

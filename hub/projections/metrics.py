@@ -12,13 +12,18 @@ from prometheus_client.core import Metric
 from chassis.metrics import Family
 from hub.projections.cursors import positions, statuses
 from hub.projections.feed import Feed
-from hub.projections.sink import STREAMS
 from vitals.errors import StorageError
 
 LAG = Family(
     name="wardline_projection_lag_entries",
     kind="gauge",
     help="Entries of the journal a sink does not have yet",
+    labels=("sink",),
+)
+COPIED = Family(
+    name="wardline_projection_entries_total",
+    kind="counter",
+    help="Entries a sink has taken, counted again when they are copied again",
     labels=("sink",),
 )
 WAITING = Family(
@@ -40,7 +45,7 @@ MISSED = Family(
     labels=("sink",),
 )
 
-FAMILIES = (LAG, WAITING, DEAD, MISSED)
+FAMILIES = (LAG, COPIED, WAITING, DEAD, MISSED)
 """Every metric of the projections, as the reference lists them."""
 
 
@@ -61,6 +66,7 @@ class ProjectionMetrics:
             found = statuses(self._cursors)
         except StorageError:
             return
+        yield COPIED.by({status.sink: status.copied for status in found})
         yield WAITING.by({status.sink: status.state == "waiting" for status in found})
         yield DEAD.by({status.sink: status.dead for status in found})
         yield MISSED.by({status.sink: status.pruned for status in found})
@@ -68,5 +74,6 @@ class ProjectionMetrics:
             yield LAG.by({status.sink: self._lag(feed, status.sink) for status in found})
 
     def _lag(self, feed: Feed, sink: str) -> int:
-        at = positions(self._cursors, sink)
-        return sum(max(0, feed.latest(stream) - at.get(stream, 0)) for stream in STREAMS)
+        return sum(
+            max(0, feed.latest(stream) - position) for stream, position in positions(self._cursors, sink).items()
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import importlib
 import logging
 import threading
 from collections.abc import Callable
@@ -17,6 +18,11 @@ from hub.settings import METRICS_PORTS, HubSettings
 
 FAREWELL_S = 0.7  # a thread in the middle of a hanging request is left behind after this
 
+SINKS = {
+    "influxdb": "hub.projections.influxdb.sink",
+}
+"""Each section of `projections` and the module whose `sinks(settings, folder)` makes its sinks."""
+
 log = logging.getLogger(__name__)
 
 
@@ -27,7 +33,7 @@ async def run_projections(
 
     Paths in the settings are relative to `folder`. Returns within a second of `stop`, whatever a sink does.
     """
-    sinks = _sinks(settings, folder)
+    sinks = make_sinks(settings, folder)
     journal, cursors = folder / settings.journal.path, folder / settings.projections.path
     if not sinks:
         log.info("no projection is configured; readings stay in the journal")
@@ -52,13 +58,13 @@ def _metrics(settings: HubSettings, journal: Path, cursors: Path) -> contextlib.
     return metrics_page(settings.metrics, ProjectionMetrics(journal, cursors), part=METRICS_PORTS["projections"])
 
 
-def _sinks(settings: HubSettings, folder: Path) -> list[Sink]:
-    sinks: list[Sink] = []
-    if settings.projections.influxdb is not None:
-        from hub.projections.influxdb.sink import InfluxSink  # slow to import, and needed only here
-
-        sinks.append(InfluxSink(settings.projections.influxdb, folder))
-    return sinks
+def make_sinks(settings: HubSettings, folder: Path) -> list[Sink]:
+    """The sinks of every section that the settings have. Their modules are imported only then: they are slow."""
+    made: list[Sink] = []
+    for section, module in SINKS.items():
+        if getattr(settings.projections, section, None) is not None:
+            made += importlib.import_module(module).sinks(settings, folder)
+    return made
 
 
 async def _in_thread(name: str, run: Callable[[threading.Event], None]) -> None:

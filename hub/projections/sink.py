@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias, get_args, runtime_checkable
 
 from hub.history import StoredRecord
 from vitals.alarms import AlarmEvent
 from vitals.errors import WardlineError
 
-Stream = Literal["records", "alarm-events"]
-STREAMS: tuple[Stream, ...] = ("records", "alarm-events")
+Stream = Literal["records", "alarm-events", "device-states", "ticket-events", "scores", "admissions"]
+"""What the journal tells in order, each numbered by itself."""
+STREAMS: tuple[Stream, ...] = get_args(Stream)
 
 
 class StoredEvent(NamedTuple):
@@ -20,7 +21,66 @@ class StoredEvent(NamedTuple):
     event: AlarmEvent
 
 
-Entry: TypeAlias = StoredRecord | StoredEvent
+class StoredState(NamedTuple):
+    """A piece of equipment entered a state; `device` '' is the gateway itself, `ward` and `bed` '' is at no bed."""
+
+    id: int
+    gateway: str
+    device: str
+    ward: str
+    bed: str
+    time: int
+    state: str
+    message: str
+
+
+class StoredTicketEvent(NamedTuple):
+    """A line of a ticket's history. `text` are words of people: they may name a patient."""
+
+    id: int
+    ticket: int
+    time: int
+    kind: str
+    by: str
+    text: str
+    gateway: str
+    device: str
+    ward: str
+    bed: str
+    fault: str
+
+
+class StoredScore(NamedTuple):
+    """The score of a bed from `time` on; `total` None: unknown. `body` is JSON: partial, points, missing, red."""
+
+    id: int
+    ward: str
+    bed: str
+    time: int
+    table: str
+    total: int | None
+    complete: bool
+    risk: str
+    body: bytes
+
+
+class StoredStay(NamedTuple):
+    """An admission as it stands after a change."""
+
+    id: int
+    time: int
+    kind: str
+    admission: int
+    ward: str
+    bed: str
+    patient: str
+    start: int
+    end: int | None
+    by: str
+    reason: str
+
+
+Entry: TypeAlias = StoredRecord | StoredEvent | StoredState | StoredTicketEvent | StoredScore | StoredStay
 
 
 class PoisonError(WardlineError):
@@ -35,10 +95,11 @@ class PoisonError(WardlineError):
 
 
 class Sink(Protocol):
-    """One place readings are copied to. Used by one thread; must bear being given an entry a second time."""
+    """One place the journal is copied to. Used by one thread; must bear being given an entry a second time."""
 
     name: str
     batch: int  # entries it likes to take at once
+    streams: tuple[Stream, ...]  # which it wants
 
     def open(self) -> None:
         """Get ready. Raises UsageError when settings or secrets are wrong, LinkError when there is no connection."""
@@ -54,3 +115,10 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of everything `open` took; may be called twice."""
+
+
+@runtime_checkable
+class Unhurried(Protocol):
+    """A sink that would rather take many entries seldom than a few at once, if `unhurried` is true."""
+
+    unhurried: bool

@@ -8,6 +8,7 @@ from typing import Any
 from hub.journal import Write
 from rules.fleet import Equipment, StateChange
 from rules.tickets import Ticket, TicketEvent
+from vitals.identity import BedKey
 
 KEEP_MS = 400 * 86_400_000  # a year of uptime, and a month to ask for it
 KEEP_ROWS = 10_000  # of one device: a contact that flaps for weeks does not fill the disk
@@ -32,7 +33,7 @@ UNSEEN = Write("UPDATE ticket SET standing = NULL WHERE closed IS NULL", ())
 
 _PUT = f"INSERT OR REPLACE INTO ticket ({COLUMNS}) VALUES ({', '.join('?' * 15)})"
 _TELL = 'INSERT INTO ticket_event (ticket, time, kind, "by", text) VALUES (?, ?, ?, ?, ?)'
-_ENTER = "INSERT INTO device_history (gateway, device, time, state, message) VALUES (?, ?, ?, ?, ?)"
+_ENTER = "INSERT INTO device_history (gateway, device, time, state, message, ward, bed) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PRUNE_OLD = (  # the state in force when the kept time begins stays
     "DELETE FROM device_history WHERE gateway = ? AND device = ? AND id <"
     " (SELECT max(id) FROM device_history WHERE gateway = ? AND device = ? AND time < ?)"
@@ -91,11 +92,12 @@ def event_writes(event: TicketEvent) -> list[Write]:
     return writes
 
 
-def change_writes(change: StateChange, now: int) -> list[Write]:
-    """A new state of a piece of equipment; its oldest ones go."""
+def change_writes(change: StateChange, place: BedKey | None, now: int) -> list[Write]:
+    """A new state of a piece of equipment that stands at `place`; its oldest ones go."""
     gateway, device = change.equipment
+    ward, bed = (place.ward, place.bed) if place is not None else ("", "")
     return [
-        Write(_ENTER, (gateway, device, change.since, change.state, change.message)),
+        Write(_ENTER, (gateway, device, change.since, change.state, change.message, ward, bed)),
         Write(_PRUNE_OLD, (gateway, device, gateway, device, now - KEEP_MS)),
         Write(_PRUNE_MANY, (gateway, device, gateway, device, KEEP_ROWS)),
     ]

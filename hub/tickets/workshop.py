@@ -27,11 +27,12 @@ class Workshop:
         self._fleet = Fleet(registry.gateways, now)
         past = [rows.ticket_of(row) for row in journal.read(rows.OPEN_AND_NEWEST)]
         ((last,),) = journal.read(rows.LAST_NUMBER)
-        self.tickets = Tickets(_places(registry), past, last)
+        self._places = _places(registry)
+        self.tickets = Tickets(self._places, past, last)
         self._waiting: list[Write] = [rows.UNSEEN]
         for (until,) in journal.read(rows.WATCHED_UNTIL):
             for change in rows.unwatched(journal.read(rows.NEWEST_STATES), int(until)):
-                self._waiting += rows.change_writes(change, now)
+                self._waiting += self._rows(change, now)
         self._watched = now - WATCHED_MS
 
     # What the hub hears.
@@ -85,8 +86,11 @@ class Workshop:
 
     def _follow(self, changes: list[StateChange], now: int) -> None:
         for change in changes:
-            self._waiting += rows.change_writes(change, now)
+            self._waiting += self._rows(change, now)
             self._keep(self.tickets.follow(change, now))
+
+    def _rows(self, change: StateChange, now: int) -> list[Write]:
+        return rows.change_writes(change, self._places.get(change.equipment), now)
 
     def _keep(self, events: Iterable[TicketEvent]) -> None:
         for event in events:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from hub.history import StoredRecord
-from hub.projections.sink import Entry
+from hub.projections.sink import Entry, StoredEvent
 from rules.burden import SHORT_MS
 from vitals.alarms import Alarm, AlarmEvent
 
@@ -33,6 +33,7 @@ def line(entry: Entry) -> str:
     """The line or lines of an entry. Raises msgspec.MsgspecError when its body cannot be read."""
     if isinstance(entry, StoredRecord):
         return record_line(entry)
+    assert isinstance(entry, StoredEvent)
     event = entry.event
     return event_line(event) if event.alarm.test else f"{event_line(event)}\n{burden_line(event)}"
 

@@ -21,18 +21,25 @@ from influxdb_client.rest import ApiException
 from chassis.secrets import resolve
 from hub.history import StoredRecord
 from hub.projections.influxdb.lines import line
-from hub.projections.sink import Entry, PoisonError
-from hub.settings import InfluxSettings
+from hub.projections.sink import Entry, PoisonError, Sink, Stream
+from hub.settings import HubSettings, InfluxSettings
 from vitals.errors import LinkError, UsageError, WardlineError
 
 _DROPPED = re.compile(r"\bdropped=(\d+)")
 _LIMIT = re.compile(r"limit exceeded|max-[a-z-]+ exceeded|max-[a-z-]+ limit", re.IGNORECASE)
 
 
+def sinks(settings: HubSettings, folder: Path) -> list[Sink]:
+    """The sinks of the section `projections.influxdb`."""
+    influx = settings.projections.influxdb
+    return [] if influx is None else [InfluxSink(influx, folder)]
+
+
 class InfluxSink:
     """One bucket of one InfluxDB. The token is read at every `open`, so a corrected file needs no restart."""
 
     name = "influxdb"
+    streams: tuple[Stream, ...] = ("records", "alarm-events")
 
     def __init__(self, settings: InfluxSettings, folder: Path) -> None:
         self._settings = settings
@@ -72,7 +79,7 @@ class InfluxSink:
         try:
             return line(entry).encode()
         except (msgspec.MsgspecError, UnicodeEncodeError):
-            return entry.body if isinstance(entry, StoredRecord) else msgspec.json.encode(entry.event)
+            return entry.body if isinstance(entry, StoredRecord) else msgspec.json.encode(entry)
 
     def close(self) -> None:
         """Drop the connection."""

@@ -14,6 +14,7 @@ class Shelf:
     """A sink that keeps ids, refuses some of them, and stops the copier once it was idle."""
 
     name = "shelf"
+    streams = ("records", "alarm-events")
 
     def __init__(self, halt, until, batch=8, refuses=(), fails=0, tells=False):
         self.halt, self.until, self.batch = halt, until, batch

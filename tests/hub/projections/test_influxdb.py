@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hub.history import History
 from hub.journal import Batch, Journal
-from hub.projections.cursors import Cursors, dead_letters, statuses
+from hub.projections.cursors import Cursors, Request, dead_letters, statuses
 from tests.fixtures_influx import TOKEN, free_port, wait_for
 from vitals.errors import StorageError
 
@@ -117,8 +117,7 @@ def test_rebuilding_from_the_start_adds_nothing(ward, settings_for, project, inf
     wait_for(lambda: settled(tmp_path), "a cursor at the end")
     assert first.stop()
     cursors = Cursors(tmp_path / "projections.db", "influxdb")
-    cursors.rewind()
-    assert cursors.cursor("records").position == 0
+    cursors.ask(Request("rewind", 0), 1)
     cursors.close()
     project(settings)
     wait_for(lambda: _position(tmp_path) == 700, "the second copy")

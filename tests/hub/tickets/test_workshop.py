@@ -203,7 +203,7 @@ def test_a_drill_says_nothing_of_the_device_it_is_sent_for(house):
 def test_a_contact_that_flaps_for_weeks_keeps_its_newest_states_and_no_more(house, monkeypatch):
     monkeypatch.setattr(rows, "KEEP_ROWS", 50)
     changes = [StateChange(MON, "online" if number % 2 else "offline", "", house.now + number) for number in range(200)]
-    house.commit([write for change in changes for write in rows.change_writes(change, house.now)])
+    house.commit([write for change in changes for write in rows.change_writes(change, None, house.now)])
     kept = house.ask(lambda ledger: ledger.stretches(MON, 0, house.now + 200, house.now + 200))
     assert [one.start for one in kept] == [house.now + number for number in range(150, 200)]
     assert house.states(Equipment("gw-a", "mon-b")) == ["online"]  # nobody else's go
@@ -213,7 +213,7 @@ def test_the_state_in_force_when_the_kept_time_begins_stays(house):
     times = [house.now - rows.KEEP_MS - 2_000, house.now - rows.KEEP_MS - 1_000, house.now]
     mon = Equipment("gw-b", "old")
     for time in times:
-        house.commit(rows.change_writes(StateChange(mon, "online", "", time), house.now))
+        house.commit(rows.change_writes(StateChange(mon, "online", "", time), None, house.now))
     kept = house.ask(lambda ledger: ledger.stretches(mon, 0, house.now + 1, house.now))
     assert [one.start for one in kept] == times[1:]
 
