@@ -38,7 +38,7 @@ def read_profiles(settings: HubSettings, folder: Path) -> Profiles:
 def profiles_in_force(settings: HubSettings, folder: Path) -> Profiles:
     """What a hub with these settings judges by: the texts it keeps, or the files before its first start."""
     try:
-        return _profiles(settings, folder, _kept_texts(_kept_path(settings, folder)))
+        return _profiles(settings, folder, _kept_texts(kept_path(settings, folder)))
     except (UsageError, DocumentError, KeyError, OSError, msgspec.MsgspecError):
         return read_profiles(settings, folder)
 
@@ -53,7 +53,7 @@ class Rulebook:
     def __init__(self, settings: HubSettings, folder: Path) -> None:
         self._settings = settings
         self._folder = folder
-        self._kept = _kept_path(settings, folder)
+        self._kept = kept_path(settings, folder)
         self._read = self._seen = self._look()
         self._texts: dict[str, str] = {}
         self.trouble = ""
@@ -113,7 +113,8 @@ class Rulebook:
         return {name: _stamp(self._folder / name) for name in _files(self._settings)}
 
 
-def _kept_path(settings: HubSettings, folder: Path) -> Path:
+def kept_path(settings: HubSettings, folder: Path) -> Path:
+    """Where the texts of the rules in force are kept."""
     return (folder / settings.journal.path).with_suffix(".rules.json")
 
 

@@ -109,6 +109,11 @@ class Chain:
         """Every bed."""
         return list(self._profiles.beds)
 
+    @property
+    def names(self) -> list[str]:
+        """The profiles that may be chosen."""
+        return sorted(self._profiles.sets)
+
     def profile(self, bed: BedKey) -> str:
         """The profile of a bed: its own, else its ward's, else the default. What was chosen goes before settings."""
         for scope in (bed_scope(bed), ward_scope(bed)):
@@ -154,14 +159,20 @@ class Chain:
 
     def explain(self, bed: BedKey, patient: str, name: str, now: int) -> list[Explained]:
         """Every bound of a parameter or a rule at a bed, with its chain. Raises ValueError for a name nobody knows."""
-        profile = self.profile(bed)
+        found = self.explain_all(bed, patient, now)
+        matching = [one for one in found if name in (one.rule, one.parameter, _rule(one.rule))]
+        if not matching:
+            chosen = bounds_of(self._limits(bed), {})
+            known = {bound.parameter for bound in chosen.values()} | set(chosen)
+            unknown = unknown_name("parameter or limit", name, known)
+            raise ValueError(f"{unknown} at {bed} (profile {self.profile(bed)})")
+        return matching
+
+    def explain_all(self, bed: BedKey, patient: str, now: int) -> list[Explained]:
+        """Every bound in force at a bed, with its chain."""
         limits = self._limits(bed)
         in_force, chosen = bounds_of(limits, self.bounds(bed, patient, now)), bounds_of(limits, {})
-        matching = [chosen[one.name] for one in in_force.values() if name in (one.name, one.parameter, _rule(one.name))]
-        if not matching:
-            known = {bound.parameter for bound in chosen.values()} | set(chosen)
-            raise ValueError(f"{unknown_name('parameter or limit', name, known)} at {bed} (profile {profile})")
-        return [self._explained(bound, bed, patient, now) for bound in matching]
+        return [self._explained(chosen[name], bed, patient, now) for name in in_force]
 
     def next_expiry(self) -> int | None:
         """When the next override expires; it may lie in the past."""
@@ -253,6 +264,12 @@ class Chain:
             self._choices[kept.scope] = kept
         else:
             self._choices.pop(kept.scope, None)
+
+    def drop(self, scope: str, rule: str) -> None:
+        """Forget an override if there is one, unchecked as `put` takes it."""
+        known = self._overrides.get(scope, {}).get(rule)
+        if known is not None:
+            self._drop(known)
 
     def _take(self, profiles: Profiles) -> None:
         self._profiles = profiles

@@ -16,6 +16,10 @@ AlarmNumber = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
 BedName = Annotated[
     str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,30}/[a-z0-9][a-z0-9-]{0,30}$", description="ward/bed")
 ]
+DeviceName = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,30}/[a-z0-9][a-z0-9-]{0,30}$", description="gateway/device"),
+]
 Scope = Annotated[
     str,
     msgspec.Meta(
@@ -93,11 +97,60 @@ class Discharge(_Request, frozen=True, kw_only=True, omit_defaults=True):
     time: Milliseconds | None = None
 
 
+class Transfer(_Request, frozen=True, kw_only=True, omit_defaults=True):
+    """`transfer`: the patient in `bed` lies in `to` from `time` (now, if left out) on.
+
+    With `swap` the patient in `to` lies in `bed` from then on; without it `to` must be free.
+    """
+
+    bed: BedName
+    to: BedName
+    swap: bool = False
+    time: Milliseconds | None = None
+
+
+class Correct(_Request, frozen=True, kw_only=True, omit_defaults=True):
+    """`correct`: what is wrong in the record of an admission. What is left out stays as it is.
+
+    With `reopen` it has not ended; with `cancel` it never was. A `reason` is asked for.
+    """
+
+    admission: Annotated[int, msgspec.Meta(ge=1)]
+    bed: BedName | None = None
+    patient: PatientId | None = None
+    start: Milliseconds | None = None
+    end: Milliseconds | None = None
+    reopen: bool = False
+    cancel: bool = False
+
+
+class Assign(_Request, frozen=True, kw_only=True, omit_defaults=True):
+    """`assign-device`: the device stands at `bed` (empty: at none) from `time` (now, if left out) on."""
+
+    device: DeviceName
+    bed: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^([a-z0-9][a-z0-9-]{0,30}/[a-z0-9][a-z0-9-]{0,30})?$",
+            description="ward/bed; empty: the device stands at no bed",
+        ),
+    ]
+    time: Milliseconds | None = None
+
+
 class Observe(_Request, frozen=True, kw_only=True, omit_defaults=True):
     """`observe`: what staff saw or measured, by name (vitals.entries); null takes an entry back."""
 
     bed: BedName
     values: Annotated[dict[str, float | str | None], msgspec.Meta(min_length=1, max_length=20)]
+    time: Milliseconds | None = None
+
+
+class WriteNote(_Request, frozen=True, kw_only=True, omit_defaults=True):
+    """`write-note`: what staff want others to know of a bed at `time` (now, if left out)."""
+
+    bed: BedName
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
     time: Milliseconds | None = None
 
 
@@ -130,7 +183,11 @@ COMMANDS: dict[str, type[_Request]] = {
     "set-profile": SetProfile,
     "admit": Admit,
     "discharge": Discharge,
+    "transfer": Transfer,
+    "correct": Correct,
+    "assign-device": Assign,
     "observe": Observe,
+    "write-note": WriteNote,
     "drill": Drill,
     "open-ticket": TicketCommand,
     "assign-ticket": TicketCommand,
@@ -150,7 +207,11 @@ Action = Literal[
     "set-profile",
     "admit",
     "discharge",
+    "transfer",
+    "correct",
+    "assign-device",
     "observe",
+    "write-note",
     "drill",
     "open-ticket",
     "assign-ticket",
@@ -163,7 +224,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Payload of `result/<client>/<action>`: done, or the reason why not in one sentence.
 
     `alarm` and `state` after a command about one alarm; `alarms` names those a command about a bed touched;
-    `ticket` after a command about a ticket; `gateway` after a drill: which one sends the TEST record.
+    `ticket` after a command about a ticket; `gateway` after a drill: which one sends the TEST record; `admission`
+    after a patient came, went or was moved: the number of the stay.
     """
 
     request: str
@@ -174,6 +236,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     alarms: list[str] = []
     ticket: int | None = None
     gateway: str = ""
+    admission: int | None = None
     time: Milliseconds = 0
 
 

@@ -21,6 +21,7 @@ from chassis.session import Session
 from chassis.tasks import run_until, supervise
 from hub.console.answers import Refusal, refusal
 from hub.console.archive import Archive
+from hub.console.chains import Chains
 from hub.console.commands import Commands
 from hub.console.console import Console
 from hub.console.feed import Feed
@@ -28,6 +29,11 @@ from hub.console.guard import Guard, names_of
 from hub.console.openapi import describe
 from hub.console.routes import alarms, beds, board, devices, machines, pages, stream, tickets
 from hub.console.routes.burden import router as burden
+from hub.console.routes.export import router as export
+from hub.console.routes.limits import router as bed_limits
+from hub.console.routes.notes import router as bed_notes
+from hub.console.routes.observations import router as bed_observations
+from hub.console.routes.trends import router as bed_trends
 from hub.console.routes.waves import router as bed_waves
 from hub.console.server import WebServer, listen
 from hub.console.streams import Beat, Streams, Whole
@@ -122,6 +128,7 @@ def _console(
         waves=waves,
         commands=commands,
         archive=Archive(folder / settings.journal.path),
+        chains=Chains(settings, folder),
         pages=PageBook(folder / settings.pagers.path),
         clock=clock,
         version=version,
@@ -181,7 +188,10 @@ def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
     for part in (machines, beds, alarms, devices, tickets, pages, stream, board):
         app.include_router(part.router)
     app.include_router(burden)
+    app.include_router(export)
     app.include_router(bed_waves)
+    for of_bed in (bed_trends, bed_limits, bed_observations, bed_notes):
+        app.include_router(of_bed)
     describe(app)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(StorageError, _unreadable)

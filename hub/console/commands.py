@@ -21,6 +21,7 @@ from vitals.commands import (
     SetLimit,
     SetProfile,
     TicketCommand,
+    WriteNote,
 )
 from vitals.errors import LinkError
 
@@ -28,7 +29,17 @@ ANSWER_TIMEOUT_S = 3.0  # the hub answers after its commit, within 100 ms when a
 
 
 Order: TypeAlias = (
-    Command | BedCommand | SetLimit | ClearLimit | SetProfile | Admit | Discharge | Observe | Drill | TicketCommand
+    Command
+    | BedCommand
+    | SetLimit
+    | ClearLimit
+    | SetProfile
+    | Admit
+    | Discharge
+    | Observe
+    | WriteNote
+    | Drill
+    | TicketCommand
 )
 """What may be sent; the answer repeats its `request`."""
 

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from chassis.clock import Clock
 from hub.console.archive import Archive
+from hub.console.chains import Chains
 from hub.console.commands import Commands
 from hub.console.streams import Streams
 from hub.console.wards import Wards
@@ -27,6 +28,7 @@ class Console:
     waves: WaveRelay
     commands: Commands
     archive: Archive
+    chains: Chains
     pages: PageBook
     clock: Clock
     version: str

@@ -9,6 +9,8 @@ from fastapi.openapi.utils import get_openapi
 
 from hub.console.answers import schemas
 from hub.console.export import ReadingView
+from hub.console.limit_views import LimitChangeView, LimitsView, LimitView
+from hub.console.observation_views import NoteView, ObservationsView
 from hub.console.page_views import PagedAlarmView, PageView
 from hub.console.ticket_views import (
     EquipmentView,
@@ -17,6 +19,7 @@ from hub.console.ticket_views import (
     TicketHistoryView,
     TicketView,
 )
+from hub.console.trend_views import TrendsView
 from hub.console.views import (
     AlarmEventView,
     AlarmView,
@@ -40,6 +43,11 @@ _VIEWS = (
     ErrorView,
     GatewayView,
     HealthView,
+    LimitChangeView,
+    LimitView,
+    LimitsView,
+    NoteView,
+    ObservationsView,
     PagedAlarmView,
     PageView,
     QuarantineView,
@@ -48,6 +56,7 @@ _VIEWS = (
     TicketCommandView,
     TicketHistoryView,
     TicketView,
+    TrendsView,
     WaveView,
 )
 _NOTICE = (
