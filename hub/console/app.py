@@ -34,6 +34,7 @@ from hub.console.routes.limits import router as bed_limits
 from hub.console.routes.notes import router as bed_notes
 from hub.console.routes.observations import router as bed_observations
 from hub.console.routes.trends import router as bed_trends
+from hub.console.routes.ward_waves import router as ward_waves
 from hub.console.routes.waves import router as bed_waves
 from hub.console.server import WebServer, listen
 from hub.console.streams import Beat, Streams, Whole
@@ -140,6 +141,7 @@ async def _serve(console: Console, session: Session, server: WebServer, stop: as
     parts: dict[str, Callable[[], Awaitable[None]]] = {
         "console session": session.run,
         "console beat": lambda: _beat(console),
+        "console ward waves": console.waves.send_wards,
     }
     tasks = [
         asyncio.create_task(supervise(name, part, first_s=0.25, last_s=2.0), name=name) for name, part in parts.items()
@@ -190,6 +192,7 @@ def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
     app.include_router(burden)
     app.include_router(export)
     app.include_router(bed_waves)
+    app.include_router(ward_waves)
     for of_bed in (bed_trends, bed_limits, bed_observations, bed_notes):
         app.include_router(of_bed)
     describe(app)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 
+from hub.console.ward_waves import EVERY_S, MAX_SCREENS, WardLook, WardScreen
 from hub.registry import Registry
 from vitals import topics
 from vitals.errors import WireError
@@ -72,6 +73,7 @@ class WaveRelay:
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
         self._onlookers: set[Onlooker] = set()
+        self._looks: dict[tuple[str, frozenset[str]], WardLook] = {}
         self._heard: Counter[str] = Counter()  # gateway → onlookers
         self._newest: dict[tuple[str, str, str], int] = {}
 
@@ -81,20 +83,38 @@ class WaveRelay:
             return None
         onlooker = Onlooker(bed)
         self._onlookers.add(onlooker)
-        for gateway in self._gateways(bed):
-            self._heard[gateway] += 1
-            if self._heard[gateway] == 1:
-                self._subscribe(topics.up(gateway, "wave"))
+        self._listen(self._gateways(bed))
         return onlooker
 
     def forget(self, onlooker: Onlooker) -> None:
         """The screen looks elsewhere."""
         self._onlookers.discard(onlooker)
-        for gateway in self._gateways(onlooker.bed):
-            self._heard[gateway] -= 1
-            if not self._heard[gateway]:
-                self._unsubscribe(topics.up(gateway, "wave"))
-                self._newest = {name: time for name, time in self._newest.items() if name[0] != gateway}
+        self._unlisten(self._gateways(onlooker.bed))
+
+    def open_ward(self, ward: str, channels: frozenset[str]) -> WardScreen | None:
+        """Begin to show these channels of a ward; None when there are too many screens."""
+        if sum(len(look.screens) for look in self._looks.values()) >= MAX_SCREENS:
+            return None
+        look = self._looks.setdefault((ward, channels), WardLook(ward, channels))
+        screen = WardScreen(self._ward_gateways(ward))
+        look.screens.add(screen)
+        self._listen(screen.gateways)
+        return screen
+
+    def forget_ward(self, ward: str, channels: frozenset[str], screen: WardScreen) -> None:
+        """The screen shows something else."""
+        look = self._looks[ward, channels]
+        look.screens.discard(screen)
+        if not look.screens:
+            del self._looks[ward, channels]
+        self._unlisten(screen.gateways)
+
+    async def send_wards(self) -> None:
+        """Send the wards' screens what has come for them, again and again."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            for look in self._looks.values():
+                look.send()
 
     def take(self, gateway: str, payload: bytes) -> None:
         """A message of `up/<gateway>/wave`. Raises WireError when it cannot be read."""
@@ -103,11 +123,15 @@ class WaveRelay:
         frames, bad = sift_frames(payload)
         for frame in frames:
             bed = self._beds[gateway].get(frame.device)
+            if bed is None or not self._is_news(gateway, frame):
+                continue
             onlookers = [one for one in self._onlookers if one.bed == bed]
-            if onlookers and self._is_news(gateway, frame):
+            if onlookers:
                 text = msgspec.json.encode(_view(gateway, frame))
                 for onlooker in onlookers:
                     onlooker.put(text)
+            for look in self._looks.values():
+                look.take(bed, frame)
         if bad:
             raise WireError(bad[0].reason)
 
@@ -115,6 +139,26 @@ class WaveRelay:
         """End every look."""
         for onlooker in self._onlookers:
             onlooker.close()
+        for screen in [screen for look in self._looks.values() for screen in look.screens]:
+            screen.close()
+
+    def _listen(self, gateways: list[str]) -> None:
+        for gateway in gateways:
+            self._heard[gateway] += 1
+            if self._heard[gateway] == 1:
+                self._subscribe(topics.up(gateway, "wave"))
+
+    def _unlisten(self, gateways: list[str]) -> None:
+        for gateway in gateways:
+            self._heard[gateway] -= 1
+            if not self._heard[gateway]:
+                self._unsubscribe(topics.up(gateway, "wave"))
+                self._newest = {name: time for name, time in self._newest.items() if name[0] != gateway}
+
+    def _ward_gateways(self, ward: str) -> list[str]:
+        return [
+            name for name, devices in self._beds.items() if any(bed and bed.ward == ward for bed in devices.values())
+        ]
 
     def _gateways(self, bed: BedKey) -> list[str]:
         return [gateway for gateway, devices in self._beds.items() if bed in devices.values()]
