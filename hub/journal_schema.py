@@ -7,6 +7,7 @@ from hub.journal_waves import WAVES
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO meta VALUES ('identity', lower(hex(randomblob(8))));  -- tells this journal from every other
 CREATE TABLE IF NOT EXISTS record (
     id INTEGER PRIMARY KEY AUTOINCREMENT,  -- grows in commit order, never reused: what cursors count by
     gateway TEXT NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,

@@ -6,6 +6,7 @@ import ipaddress
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -63,11 +64,59 @@ class InfluxSettings(_Section, frozen=True, kw_only=True):
     timeout: Duration = msgspec.field(default_factory=lambda: Duration(10_000))
 
 
+class SqlSettings(_Section, frozen=True, kw_only=True):
+    """A PostgreSQL, MariaDB or MySQL database to write to. `password` is a reference: file:PATH or env:NAME.
+
+    `patients`: whether the opaque ids of patients are written, which no projection does unless told so.
+    """
+
+    url: Annotated[str, msgspec.Meta(pattern=r"^(postgresql|mariadb|mysql)://")]
+    password: str | None = None
+    batch: Annotated[int, msgspec.Meta(ge=1, le=50_000)] = 2_000
+    timeout: Duration = msgspec.field(default_factory=lambda: Duration(30_000))
+    patients: bool = False
+
+    def __post_init__(self) -> None:
+        try:
+            parts = urlsplit(self.url)
+            secret = parts.password is not None or "password" in parse_qs(parts.query)
+        except ValueError as error:
+            raise ValueError(f"projections.sql.url cannot be read: {error}") from None
+        if secret:
+            raise ValueError("projections.sql.url holds a password; put it into a file and say password: file:PATH")
+        if not parts.path.strip("/"):
+            raise ValueError("projections.sql.url names no database; write postgresql://USER@HOST/DATABASE")
+        if self.timeout < 1_000:
+            raise ValueError("projections.sql.timeout must be at least 1s")
+
+
+class LakeSettings(_Section, frozen=True, kw_only=True):
+    """A folder of files by date and ward. Without `wards` all of them, without `keep` for ever.
+
+    `words`: whether what people wrote goes along, which may name a patient.
+    """
+
+    folder: Path
+    format: Literal["parquet", "jsonl"] = "parquet"
+    wards: list[WardId] = []
+    words: bool = False
+    keep: Duration | None = None
+    merge_after: Duration = msgspec.field(default_factory=lambda: Duration.parse("1h"))
+    batch: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 10_000
+
+    def __post_init__(self) -> None:
+        if self.keep is not None and self.keep < 86_400_000:
+            raise ValueError("keep must be at least 24h")
+        if self.merge_after < 60_000:
+            raise ValueError("merge_after must be at least 1min")
+
+
 class ProjectionSettings(_Section, frozen=True, kw_only=True):
     """The sinks readings are copied to, and where their cursors are kept."""
 
     path: Path = msgspec.field(default_factory=lambda: Path("projections.db"))
     influxdb: InfluxSettings | None = None
+    sql: SqlSettings | None = None
 
 
 class PagerSettings(_Section, frozen=True, kw_only=True):

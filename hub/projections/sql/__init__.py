@@ -1,0 +1,1 @@
+"""The projection into PostgreSQL and MariaDB/MySQL: one row per value, alarm, device, state, ticket and score."""
