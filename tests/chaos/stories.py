@@ -104,7 +104,7 @@ def project(folder: str, poison: int = 0) -> None:
     home = Path(folder)
     with closing(Cursors(home / "cursors.db", "file")) as cursors, closing(Feed(home / "journal.db")) as feed:
         passage = Passage(feed, FileSink(home / "sink.txt", poison), cursors, threading.Event())
-        while passage.step():
+        while passage.step().moved:
             pass
 
 
@@ -113,6 +113,7 @@ class FileSink:
 
     name = "file"
     batch = 7
+    streams = ("records", "alarm-events")
 
     def __init__(self, path: Path, poison: int) -> None:
         self._path = path

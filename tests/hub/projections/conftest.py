@@ -18,7 +18,7 @@ from vitals.alarms import Alarm, AlarmEvent
 from vitals.durations import Duration
 
 START = 1_763_682_504_000
-QUICK = Pace(idle_s=0.02, retry_s=(0.02, 0.2), settings_s=(0.05, 0.2))
+QUICK = Pace(idle_s=0.02, unhurried_s=0.05, retry_s=(0.02, 0.2), settings_s=(0.05, 0.2))
 
 
 def pytest_collection_modifyitems(items):

@@ -23,15 +23,15 @@ def counted(server, database, expected):
     wait_for(lambda: server.count(database) == expected, f"{expected} records, there are {server.count(database)}")
 
 
-def status_of(folder):
+def status_of(folder, sink="influxdb"):
     """How the sink says it is doing, None while it has said nothing."""
     with contextlib.suppress(StorageError):
-        return next(iter(statuses(folder / "projections.db")), None)
+        return next((status for status in statuses(folder / "projections.db") if status.sink == sink), None)
 
 
-def settled(folder):
+def settled(folder, sink="influxdb"):
     """Whether the sink has everything."""
-    status = status_of(folder)
+    status = status_of(folder, sink)
     return status is not None and status.state == "running" and status.lag == 0
 
 
@@ -150,7 +150,7 @@ def test_what_was_measured_while_influxdb_was_down_is_there_when_it_is_back(
     stoppable_influx.start()
     counted(stoppable_influx, "vitals", 1050)
     wait_for(lambda: settled(tmp_path), "the status to say so")
-    said = [record.message for record in caplog.records if record.name == "hub.projections.copier"]
+    said = [record.message for record in caplog.records if "projection influxdb " in record.message]
     assert sum("has stopped" in message for message in said) == 1
     assert sum("is back" in message for message in said) == 1
 
@@ -200,7 +200,10 @@ def test_a_wrong_password_is_said_once_and_a_corrected_one_needs_no_restart(
     time_out = time.monotonic() + 0.5
     wait_for(lambda: time.monotonic() > time_out, "some more attempts")
     errors = [record.message for record in caplog.records if record.levelno >= logging.ERROR]
-    assert len(errors) == 1
+    assert [message.split(" has ")[0] for message in sorted(errors)] == [
+        "projection influxdb",
+        "projection influxdb-1m",
+    ]
     assert "refuses the login (401" in errors[0]
     assert "check the token" in errors[0]
     assert "wrong" not in errors[0]
