@@ -14,7 +14,7 @@ from hub.tickets import rows
 from rules.fleet import Equipment, StateChange
 from rules.scores import ScoreResult
 from rules.tickets import Tickets
-from tests.fixtures_influx import wait_for
+from tests.fixtures_influx import Victoria, find_binary, wait_for
 from tests.hub.projections.conftest import START
 from vitals.errors import StorageError
 from vitals.identity import BedKey
@@ -139,15 +139,26 @@ def test_a_rebuild_from_a_time_sends_what_came_since_and_adds_nothing(
     assert taken == 511 + 101, "the records since then and nothing else"
 
 
+@pytest.fixture
+def victoria(tmp_path):
+    """A victoria-metrics with nothing in it."""
+    folder = tmp_path / "victoria"
+    folder.mkdir()
+    server = Victoria(find_binary("victoria-metrics", "victoria-metrics"), folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.victoria
 def test_victoria_metrics_has_one_sample_for_each_entry_whatever_is_sent_again(
-    full, settings_for, project, victoria_server, tmp_path
+    full, settings_for, project, victoria, tmp_path
 ):
-    settings = settings_for(victoria_server.url, "rows")
-    project(settings)
+    project(settings_for(victoria.url))
     wait_for(lambda: copied(tmp_path), "the copy")
 
     def samples(field):
-        return sum(len(series["values"]) for series in victoria_server.export(f'{field}{{db="rows"}}'))
+        return sum(len(series["values"]) for series in victoria.export(field))
 
     expected = {"vitals_spo2": 500, "vitals_1m_records": 18, "alarm_rev": 3, "score_complete": 3}
     assert {field: samples(field) for field in expected} == expected
