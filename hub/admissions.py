@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from hub.adt.stays import Stay, Stays
 from hub.journal import Journal, Write
-from vitals.commands import Admit, Discharge
+from vitals.commands import Admit, Correct, Discharge, Transfer
 from vitals.identity import BedKey
 
 AHEAD_MS = 60_000  # as of staff entries
 RECALLED = 20_000  # past stays that are known to the hub and may be corrected; older ones are in the journal
 
 _ADMIT = 'INSERT INTO admission (id, ward, bed, patient, start, "by") VALUES (?, ?, ?, ?, ?, ?)'
+_CORRECT = (
+    'UPDATE admission SET ward = ?, bed = ?, patient = ?, start = ?, "end" = ?,'
+    " ended_by = CASE WHEN ? IS NULL THEN '' WHEN ? = '' THEN ended_by ELSE ? END WHERE id = ?"
+)
+_CANCEL = "DELETE FROM admission WHERE id = ?"  # what it said stays in admission_event
 _END = 'UPDATE admission SET "end" = ?, ended_by = ? WHERE id = ?'
 _EVENT = (
     'INSERT INTO admission_event (time, kind, admission, ward, bed, patient, start, "end", "by", reason)'
@@ -66,6 +71,64 @@ class Admissions:
         if end < there.start:
             raise ValueError("the patient came after that time; give a later time")
         return there.patient, self._end(there, end, "discharged", command.by, command.reason, now)
+
+    def transfer(self, bed: BedKey, to: BedKey, command: Transfer, now: int) -> tuple[list[Stay], list[Write]]:
+        """A patient moves, or two change places; their new stays. Raises ValueError where that cannot be."""
+        time = time_of(command.time, now)
+        there, other = self._stays.at(bed), self._stays.at(to)
+        if bed == to:
+            raise ValueError("the patient lies there already")
+        if there is None:
+            raise ValueError(f"nobody is admitted to bed {bed}")
+        if other is not None and not command.swap:
+            raise ValueError(f"bed {to} is taken by patient {other.patient}; discharge that one first, or swap the two")
+        if other is None and command.swap:
+            raise ValueError(f"nobody lies in bed {to} to change places with; leave `swap` out")
+        if time < max(self._stays.ended(to), *(stay.start for stay in (there, other) if stay is not None)):
+            raise ValueError("one of these beds got or lost a patient after that time; give a later time")
+        leaving = [(there, to), *([(other, bed)] if other is not None else [])]
+        writes: list[Write] = []
+        for stay, _ in leaving:
+            writes += self._end(stay, time, "transferred", command.by, command.reason, now)
+        stays = [Stay(self._number(), place, stay.patient, time) for stay, place in leaving]
+        for stay in stays:
+            writes += self._begin(stay, "transferred", command.by, command.reason, now)
+        return stays, writes
+
+    def correct(self, command: Correct, now: int) -> tuple[Stay, Stay | None, list[Write]]:
+        """Set a stay right: as it was, as it is now (None: it never was). Raises ValueError where that cannot be."""
+        was = self._stays.get(command.admission)
+        if not command.reason.strip():
+            raise ValueError("say why: an admission is corrected with a reason only")
+        if command.cancel:
+            self._stays.drop(was.id)
+            event = event_row("cancelled", was, command.by, command.reason, now)
+            return was, None, [Write(_CANCEL, (was.id,)), event]
+        if command.reopen and (was.end is None or command.end is not None):
+            raise ValueError(f"admission {was.id} has not ended" if was.end is None else "give an end, or none")
+        stay = Stay(
+            was.id,
+            BedKey.parse(command.bed) if command.bed is not None else was.bed,
+            command.patient or was.patient,
+            was.start if command.start is None else time_of(command.start, now),
+            None if command.reopen else was.end if command.end is None else time_of(command.end, now),
+        )
+        if stay == was:
+            raise ValueError(f"admission {was.id} says that already; nothing was changed")
+        self._stays.check(stay)
+        self._stays.put(stay)
+        place = (stay.bed.ward, stay.bed.bed, stay.patient, stay.start, stay.end)
+        by = command.by if was.end is None and stay.end is not None else ""
+        row = Write(_CORRECT, (*place, stay.end, by, by, stay.id))
+        return was, stay, [row, event_row("corrected", stay, command.by, command.reason, now)]
+
+    def left(self, bed: BedKey) -> int:
+        """When the last patient who has left this bed did so, UTC ms; 0: nobody knows of one."""
+        return self._stays.ended(bed)
+
+    def lies(self, patient: str) -> Stay | None:
+        """Where a patient lies now."""
+        return self._stays.of(patient)
 
     def _number(self) -> int:
         self._last += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -26,22 +26,34 @@ class Taken(NamedTuple):
 
 
 def take_report(
-    engine: Engine, beds: Mapping[str, Collection[BedKey]], gateway: str, payload: bytes, now: int
+    engine: Engine,
+    beds: Mapping[str, Collection[BedKey]],
+    gateway: str,
+    payload: bytes,
+    now: int,
+    former: Collection[BedKey] = (),
+    left: Callable[[BedKey], int] = lambda _: 0,
 ) -> Taken:
     """Take a report in; the same report twice changes nothing. `beds` are those each gateway has a device at.
 
-    Raises WireError for one that cannot be read, or that speaks of a bed of others.
+    What is not of now is written down and not raised: an alarm of one of the `former` beds, from where the device was
+    moved meanwhile, or of a patient who has `left` since. Raises WireError for a report that cannot be read, or that
+    speaks of a bed of others.
     """
     report = decode(payload, BedsideReport)
     require_gateway(report.gateway, gateway)
     own = set(beds.get(gateway, ()))
     for alarm in [*report.standing, *(event.alarm for event in report.ended)]:
-        if alarm.subject or BedKey(alarm.ward, alarm.bed) not in own:
+        if alarm.subject or ((bed := BedKey(alarm.ward, alarm.bed)) not in own and bed not in former):
             raise WireError(f"identity: no device of the gateway stands at bed {alarm.ward}/{alarm.bed}")
     events: list[AlarmEvent] = []
     writes: list[Write] = []
     for alarm in report.standing:
         if not _is_news(engine, alarm):
+            continue
+        bed = BedKey(alarm.ward, alarm.bed)
+        if bed not in own or alarm.raised < left(bed):
+            writes.append(late_row(_late(AlarmEvent(change="raised", time=alarm.raised, alarm=alarm))))
             continue
         try:
             events += engine.adopt(alarm, now)

@@ -50,6 +50,10 @@ class Books:
         changed = self._limits.discharged(bed, patient, by, now)
         return Due(self.renew(changed.beds, now), list(changed.writes))
 
+    def renamed(self, former: str, patient: str, by: str, reason: str, now: int) -> list[Write]:
+        """A patient got another id: their own limits go on under that. For the caller to renew their bed."""
+        return self._limits.renamed(former, patient, by, reason, now)
+
     def advance(self, now: int) -> Due:
         """Let limits expire, and read rule files that have changed. Cheap while nothing happens."""
         changed = self._limits.due(now)

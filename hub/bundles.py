@@ -56,6 +56,7 @@ class Bundles:
         self._key = open_signing_key(folder / KEY_FILE)
         self._file = folder / VERSIONS_FILE
         self._hub = hub
+        self._gateways = gateways
         self._beds = {gateway: _by_bed(devices) for gateway, devices in gateways.items()}
         self._in_force = in_force
         self._heartbeat_ms = heartbeat_ms
@@ -73,6 +74,11 @@ class Bundles:
         """What is in force at these beds may have changed."""
         changed = set(beds)
         self._touched |= {gateway for gateway, own in self._beds.items() if not changed.isdisjoint(own)}
+
+    def station(self, gateway: str) -> None:
+        """A device of this gateway stands elsewhere now."""
+        self._beds[gateway] = _by_bed(self._gateways[gateway])
+        self._touched.add(gateway)
 
     def publish_if_changed(self, now: int, publish: Publish) -> None:
         """Send the bundles that say something new. Cheap while nothing was touched."""

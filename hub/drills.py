@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
 from hub.alarms.acts import known_bed
@@ -29,12 +27,12 @@ class Drills:
 
     def __init__(self, registry: Registry, hub: str, every: int | None, journal: Journal, now: int) -> None:
         self._beds = registry.bed_titles
-        self._sources: Mapping[BedKey, tuple[str, ...]] = {bed.key: bed.sources for bed in registry.beds()}
+        self._registry = registry
         self._hub = hub
         self._every = every
         # A ward that never had one is judged from when this journal began, not from the last restart.
         began = min([now, *(time for (time,) in journal.read(_FIRST) if time is not None)])
-        wards = {bed.ward for bed, sources in self._sources.items() if sources}
+        wards = {bed.key.ward for bed in registry.beds() if bed.sources}
         self._last = dict.fromkeys(sorted(wards), began)
         self._last |= {ward: time for ward, time in journal.read(_LAST, DRILL) if ward in wards}
 
@@ -63,7 +61,7 @@ class Drills:
 
     def _order(self, command: Drill, now: int) -> Done:
         bed = known_bed(self._beds, command.bed)
-        sources = self._sources[bed]
+        sources = self._registry.bed(bed).sources
         if not sources:
             raise ValueError(f"no device stands at bed {bed}, so no gateway can send a TEST record for it")
         gateway, _, device = sources[0].partition("/")

@@ -65,6 +65,22 @@ class Entries:
         ended = self._beds.pop(bed, {})
         return [_row(bed, name, None, now, now, by, reason) for name in ended]
 
+    def lift(self, bed: BedKey, by: str, reason: str, now: int) -> tuple[dict[str, Entry], list[Write]]:
+        """What was entered leaves the bed with its patient."""
+        lifted = self._beds.pop(bed, {})
+        return lifted, [_row(bed, name, None, now, now, by, reason) for name in lifted]
+
+    def lay(self, bed: BedKey, lifted: dict[str, Entry], by: str, reason: str, now: int) -> list[Write]:
+        """What was entered elsewhere comes to the bed with its patient, as old as it is."""
+        writes: list[Write] = []
+        known = self._beds.get(bed, {})
+        for name, entry in lifted.items():
+            if name in known and known[name].time >= entry.time:
+                continue
+            self._put(bed, name, entry)
+            writes.append(_row(bed, name, entry, entry.time, now, by, reason))
+        return writes
+
     def _put(self, bed: BedKey, name: str, entry: Entry | None) -> None:
         if entry is not None:
             self._beds.setdefault(bed, {})[name] = entry

@@ -16,6 +16,9 @@ from chassis.listener import Listener
 from chassis.session import Session, Will
 from chassis.tasks import run_until, supervise
 from hub.admissions import Admissions
+from hub.adt.assignments import Assignments
+from hub.adt.moves import Moves
+from hub.adt.stations import Stations
 from hub.alarms.acts import alarm_acts
 from hub.alarms.announcer import Announcer
 from hub.alarms.desk import REMEMBERED, Desk
@@ -25,7 +28,7 @@ from hub.books import Books
 from hub.bundles import Bundles
 from hub.clock_offsets import ClockOffsets
 from hub.committer import Committer
-from hub.deeds import past_answers
+from hub.deeds import Act, past_answers
 from hub.drills import Drills
 from hub.faults import Faults
 from hub.ingest.intake import Intake
@@ -49,7 +52,7 @@ from hub.tickets.desk import ticket_acts
 from hub.tickets.workshop import Workshop
 from hub.ward_round import WardRound
 from hub.words import Words
-from rules.engine import Engine, SavedAlarm
+from rules.engine import Bed, Engine, SavedAlarm
 from rules.episodes import Episodes
 from rules.replay import replay
 from rules.watch import Watch
@@ -86,6 +89,7 @@ class Hub:
             settings.journal.max_bytes,
             waves_sooner_ms=max(0, settings.journal.keep - settings.journal.keep_waves),
         )
+        self.assignments = Assignments(self.journal, self.registry, now)
         self.admissions = Admissions(self.journal)
         rulebook = Rulebook(settings, folder)
         self.limits = Limits(rulebook, self.admissions.patient)
@@ -100,7 +104,7 @@ class Hub:
         )
         self.books = Books(self.limits, self.engine, self.bundles, now)
         self.engine.restore([SavedAlarm(*row) for row in self.journal.alarm_states()], now)
-        self.round = WardRound(self.engine, self.journal, self.registry, self.admissions, self.books, now)
+        self.round = WardRound(self.engine, self.journal, self.registry, self.admissions, now)
         self.scores = ScoreBook(self.journal)
         self.clocks = ClockOffsets()
         self.picture = LivePicture(self.registry, settings.hub, self.clocks.offset)
@@ -116,6 +120,7 @@ class Hub:
         self.gaps = Gaps()
         self.gaps.restore(self.journal, now)
         self.intake = Intake(self.registry, self.journal, self.engine, self.picture, self.workshop, self.gaps)
+        self.intake.pending.writes += self.assignments.writes
         self.waves = WaveIntake(self.registry, self.intake)
         self.session = Session(
             settings.broker,
@@ -151,6 +156,7 @@ class Hub:
             self.registry, self.receipts, self.picture, self.watch, self.workshop, self.bookkeeping, self.clocks
         )
         acts = alarm_acts(self.engine, self.registry.bed_titles) | self.round.acts() | self.books.acts()
+        acts |= self._adt_acts()
         acts |= self.drills.acts() | ticket_acts(self.workshop) | note_acts(self.registry.bed_titles)
         self.desk = Desk(acts, past_answers(self.journal, REMEMBERED))
         self.announcer = Announcer(self.session, settings.hub)
@@ -166,6 +172,21 @@ class Hub:
         self.lookback = Lookback(
             folder / settings.journal.path, self.gaps, self._judge_again, self._clock, self._found, self._keep
         )
+
+    def _adt_acts(self) -> dict[str, Act]:
+        """Patients and devices that are moved, and everybody who keeps a picture of where they are."""
+        moves = Moves(
+            self.engine, self.picture, self.registry.bed_titles, self.admissions, self.round.entries, self.books
+        )
+
+        def follow(gateway: str, beds: Iterable[Bed], now: int) -> None:
+            self._beds_of[gateway] = self.registry.beds_of_gateway(gateway)
+            self.picture.station(beds, now)
+            self.bundles.station(gateway)
+            self.watch.station(gateway, self._beds_of[gateway])
+            self.workshop.station()
+
+        return moves.acts() | Stations(self.registry, self.assignments, self.engine, follow).acts()
 
     def now(self) -> int:
         """UTC ms by the hub's clock, which never steps."""
@@ -284,7 +305,8 @@ class Hub:
         if retained:  # what stood once at the bed; the gateway says it again when it connects
             return
         self.watch.heard(gateway, now)
-        taken = take_report(self.engine, self._beds_of, gateway, payload, now)
+        former = self.registry.served(gateway)
+        taken = take_report(self.engine, self._beds_of, gateway, payload, now, former, self.admissions.left)
         failpoint("adopt.before")
         self._keep(*taken.writes)
         self._announce(taken.events)

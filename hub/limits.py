@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 from hub.journal import Write
 from hub.rulebook import Rulebook
 from rules.book import Book
 from rules.chain import Chain, Choice, Override
+from rules.profiles import patient_scope
 from vitals.commands import ClearLimit, SetLimit, SetProfile
 from vitals.identity import BedKey
 
@@ -93,7 +95,16 @@ class Limits:
     def discharged(self, bed: BedKey, patient: str, by: str, now: int) -> Changed:
         """A patient has left `bed`: their own limits end. An admission needs no row: judge the bed by its new book."""
         gone = self.chain.discharge(patient)
-        return Changed([bed], [_row("discharged", one, by, "the patient was discharged", now) for one in gone])
+        return Changed([bed], [_ended(one, by, "the patient was discharged", now) for one in gone])
+
+    def renamed(self, former: str, patient: str, by: str, reason: str, now: int) -> list[Write]:
+        """A patient got another id: what was set for them goes on under that. For the caller to renew their bed."""
+        writes: list[Write] = []
+        for one in self.chain.discharge(former):
+            kept = replace(one, scope=patient_scope(patient))
+            self.chain.put(kept)
+            writes += [_ended(one, by, reason, now), _begun(kept, by, reason, now)]
+        return writes
 
     def reread(self, now: int) -> list[BedKey]:
         """Look whether rule files have changed; the beds to judge anew. `trouble` says why new ones were refused."""
@@ -138,6 +149,18 @@ def load(chain: Chain, read: Read) -> None:
         )
     for scope, profile, by, reason, time in read(_CHOICES):
         chain.put(Choice(scope=scope, profile=profile, by=by, reason=reason, set_at=time))
+
+
+def _ended(one: Override | Choice, by: str, reason: str, now: int) -> Write:
+    if isinstance(one, Choice):
+        return Write(_CHOICE, (now, one.scope, "", by, reason))
+    return _row("discharged", one, by, reason, now)
+
+
+def _begun(one: Override | Choice, by: str, reason: str, now: int) -> Write:
+    if isinstance(one, Choice):
+        return Write(_CHOICE, (now, one.scope, one.profile, by, reason))
+    return _row("set", one, by, reason, now)
 
 
 def _row(change: str, one: Override, by: str, reason: str, now: int) -> Write:

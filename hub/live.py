@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from hub.registry import Registry
 from rules.beds import Entry
+from rules.engine import Bed
 from rules.scores import ScoreResult
 from vitals.alarms import Alarm
 from vitals.identity import BedKey
@@ -73,18 +74,22 @@ class LivePicture:
         self._times: dict[BedKey, dict[str, tuple[int, int]]] = {}  # when each was measured, and by the hub's clock
         self._sources: dict[str, _Source] = {}
         self._gateways: dict[str, GatewayStatus] = {}
-        self._beds: dict[str, list[tuple[BedKey, tuple[str, ...]]]] = {ward: [] for ward in registry.wards}
+        self._left: dict[BedKey, int] = {}  # when the last patient left; what was measured before is of nobody here
+        self._beds: dict[str, dict[BedKey, tuple[str, ...]]] = {ward: {} for ward in registry.wards}
         for bed in registry.beds():
             self._values[bed.key], self._times[bed.key] = {}, {}
-            self._beds[bed.key.ward].append((bed.key, bed.sources))
-            for source in bed.sources:
-                self._sources[source] = _Source()
+            self._station(bed)
 
-    def observe(self, bed: BedKey, source: str, record: Record, now: int) -> None:
-        """Take in a live record; the caller passes each source's records in order."""
+    def observe(self, bed: BedKey, source: str, record: Record, now: int) -> bool:
+        """Take in a live record; the caller passes each source's records in order.
+
+        False: it is an old one, of a patient who has left the bed since, and nothing of the present.
+        """
         heard = self._sources[source]
         time = record.time
         since = heard.since(time, now, guess=record.clock == "unsynced")
+        if since < self._left.get(bed, 0):
+            return False
         times, when = self._times[bed], (time, since)
         known = self._values[bed]
         # Never changed, only exchanged: the record's own copy serves all who keep it.
@@ -102,6 +107,31 @@ class LivePicture:
             times.update(dict.fromkeys(record.flags, when))
             self._missing.setdefault(bed, {}).update(record.flags)
         heard.states = record.states
+        return True
+
+    def vacated(self, bed: BedKey, time: int) -> None:
+        """The patient left the bed at `time`, UTC ms by the hub's clock: what was measured until then goes."""
+        self._left[bed] = time
+        self._forget(bed, time)
+
+    def station(self, beds: Iterable[Bed], now: int) -> None:
+        """These beds have other devices from now on. Where one was taken away nothing of before is shown."""
+        for bed in beds:
+            if set(self._beds[bed.key.ward][bed.key]) - set(bed.sources):
+                self._forget(bed.key, now)
+            self._station(bed)
+
+    def _station(self, bed: Bed) -> None:
+        self._beds[bed.key.ward][bed.key] = bed.sources
+        for source in bed.sources:
+            self._sources.setdefault(source, _Source())
+
+    def _forget(self, bed: BedKey, until: int) -> None:
+        past = {name for name, (_, since) in self._times[bed].items() if since <= until}
+        self._times[bed] = {name: when for name, when in self._times[bed].items() if name not in past}
+        self._values[bed] = {name: value for name, value in self._values[bed].items() if name not in past}
+        for name in past:
+            self._missing.get(bed, {}).pop(name, None)
 
     def gateway(self, status: GatewayStatus) -> None:
         """Take in what a gateway, or its last will, says of itself."""
@@ -121,7 +151,7 @@ class LivePicture:
             hub=self._hub,
             time=now,
             number=self._number[ward],
-            beds=[self._bed(key, sources, now, judged(key)) for key, sources in self._beds[ward]],
+            beds=[self._bed(key, sources, now, judged(key)) for key, sources in self._beds[ward].items()],
         )
 
     def _bed(self, key: BedKey, sources: tuple[str, ...], now: int, judged: Judged) -> LiveBed:

@@ -178,6 +178,17 @@ class BedState:
         self.pause: Pause | None = None  # a person paused all alarms of the bed
         self.book: Book  # the rules in force here
 
+    def forget(self, until: int) -> None:
+        """Nothing heard until then is of whoever lies here now."""
+        for source in self.sources.values():
+            past = [name for name, seen in source.seen.items() if seen <= until]
+            source.drop(past)
+            source.seen = {name: seen for name, seen in source.seen.items() if seen > until}
+            source.windows.clear()
+        self.scored.clear()
+        self.holds.clear()
+        self.calm = _NONE
+
     def number(self, parameter: str) -> float | None:
         """The fresh value of the first source that has one."""
         for source in self.sources.values():

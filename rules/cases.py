@@ -11,6 +11,7 @@ from rules.compiled import ACKNOWLEDGED_FOR_MS, UNITS, Rule
 from rules.machine import BY_ITSELF, CALLS, ENDINGS, PUBLIC, SILENCED, STANDING, Cause, State, step
 from vitals.alarms import PRIORITY_RANK, Alarm, AlarmEvent, Priority, alarm_id
 from vitals.drills import DRILL
+from vitals.identity import BedKey
 
 _RISING = (State.INACTIVE, State.PENDING, State.LATCHED)
 ALWAYS = 2**62  # the gap of a rule whose truth does not grow old
@@ -53,7 +54,7 @@ class Case:
         self.known = 0  # when data last said anything of the condition
         self.condition: bool | None = True
         self.alarm: Alarm | None = None
-        self.first: Alarm | None = None  # as it was raised at the bedside
+        self.first: Alarm | None = None  # as it was raised at the bedside, or where the patient lay before
         self.priority: Priority = rule.priority  # never falls before the alarm is over
         self.message = rule.message
 
@@ -212,7 +213,7 @@ class Case:
 
     def _first(self, bed: BedState, now: int) -> Alarm:
         if self.first is not None:
-            return msgspec.structs.replace(self.first, bedside=True)
+            return self.first
         rule, key = self.rule, bed.key
         equipment = "/" in key.bed
         return Alarm(
@@ -233,7 +234,7 @@ class Case:
         )
 
     def adopt(self, alarm: Alarm) -> bool:
-        """The bedside raised it, maybe earlier than it was seen here; whether it is graver there."""
+        """It was raised elsewhere, maybe earlier than it was seen here; whether it is graver there."""
         rose = PRIORITY_RANK[alarm.priority] > PRIORITY_RANK[self.priority]
         if rose:
             self.priority, self.message = alarm.priority, alarm.message
@@ -242,7 +243,8 @@ class Case:
             self.first, self.condition = alarm, alarm.condition
         else:
             raised = min(self.alarm.raised, alarm.raised)
-            self.alarm = msgspec.structs.replace(self.alarm, onset=self.onset, raised=raised, bedside=True)
+            bedside = self.alarm.bedside or alarm.bedside
+            self.alarm = msgspec.structs.replace(self.alarm, onset=self.onset, raised=raised, bedside=bedside)
         return rose
 
     def cut_short(self, now: int) -> None:
@@ -256,6 +258,26 @@ class Case:
         if self.alarm.condition == self.condition:
             return self.alarm
         return msgspec.structs.replace(self.alarm, condition=self.condition)
+
+
+def carried(alarm: Alarm, bed: BedKey, now: int) -> Alarm:
+    """An alarm as it calls at the bed its patient lies in now: nothing is known there yet, and nobody has seen it."""
+    return msgspec.structs.replace(
+        alarm,
+        id=alarm_id(alarm.rule, bed.ward, bed.bed, alarm.onset),
+        ward=bed.ward,
+        bed=bed.bed,
+        state="active",
+        rev=alarm.rev + 1,  # the patient may come back, and the alarm with the same id
+        raised=now,
+        changed=now,
+        condition=None,
+        acknowledged_by="",
+        acknowledged_at=None,
+        until=None,
+        paused_by="",
+        paused_reason="",
+    )
 
 
 class SavedSource(msgspec.Struct, frozen=True, omit_defaults=True):

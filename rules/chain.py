@@ -44,7 +44,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The profile somebody chose for a ward or a bed, over the one in the settings."""
+    """The profile somebody chose for a ward, a bed or a patient, over the one in the settings."""
 
     scope: str
     profile: str
@@ -114,8 +114,14 @@ class Chain:
         """The profiles that may be chosen."""
         return sorted(self._profiles.sets)
 
-    def profile(self, bed: BedKey) -> str:
-        """The profile of a bed: its own, else its ward's, else the default. What was chosen goes before settings."""
+    def profile(self, bed: BedKey, patient: str = "") -> str:
+        """The profile of a bed: its patient's, else its own, else its ward's, else the default.
+
+        What was chosen goes before settings.
+        """
+        own = self._choices.get(patient_scope(patient)) if patient else None
+        if own is not None and own.profile in self._profiles.sets:
+            return own.profile
         for scope in (bed_scope(bed), ward_scope(bed)):
             choice = self._choices.get(scope)
             if choice is not None and choice.profile in self._profiles.sets:
@@ -126,8 +132,8 @@ class Chain:
 
     def bounds(self, bed: BedKey, patient: str, now: int) -> dict[str, float]:
         """The bounds at a bed that differ from its profile, by name. `patient` is empty for an empty bed."""
-        profile = self.profile(bed)
-        names = bounds_of(self._limits(bed), {})
+        profile = self.profile(bed, patient)
+        names = bounds_of(self._limits(bed, patient), {})
         found: dict[str, float] = {}
         for scope in _scopes(bed, patient):
             for override in self._overrides.get(scope, {}).values():
@@ -137,7 +143,7 @@ class Chain:
 
     def book(self, bed: BedKey, patient: str, now: int) -> Book:
         """The rules of a bed as they are now. Beds with the same rules and bounds share one book."""
-        profile, bounds = self.profile(bed), self.bounds(bed, patient, now)
+        profile, bounds = self.profile(bed, patient), self.bounds(bed, patient, now)
         scoped = any(rule.scope is not None for rule in self._rules(profile))
         key = (profile, tuple(sorted(bounds.items())), bed if scoped else None)
         book = self._books.get(key)
@@ -151,7 +157,7 @@ class Chain:
 
     def in_force(self, bed: BedKey, patient: str, now: int) -> InForce:
         """What a bed is judged by from `now` on, if nobody changes anything."""
-        profile = self.profile(bed)
+        profile = self.profile(bed, patient)
         here = (one for scope in _scopes(bed, patient) for one in self._overrides.get(scope, {}).values())
         moments = (now, *sorted({one.expires for one in here if one.expires is not None and one.expires > now}))
         phases = tuple((moment, self.bounds(bed, patient, moment)) for moment in moments)
@@ -162,15 +168,15 @@ class Chain:
         found = self.explain_all(bed, patient, now)
         matching = [one for one in found if name in (one.rule, one.parameter, _rule(one.rule))]
         if not matching:
-            chosen = bounds_of(self._limits(bed), {})
+            chosen = bounds_of(self._limits(bed, patient), {})
             known = {bound.parameter for bound in chosen.values()} | set(chosen)
             unknown = unknown_name("parameter or limit", name, known)
-            raise ValueError(f"{unknown} at {bed} (profile {self.profile(bed)})")
+            raise ValueError(f"{unknown} at {bed} (profile {self.profile(bed, patient)})")
         return matching
 
     def explain_all(self, bed: BedKey, patient: str, now: int) -> list[Explained]:
         """Every bound in force at a bed, with its chain."""
-        limits = self._limits(bed)
+        limits = self._limits(bed, patient)
         in_force, chosen = bounds_of(limits, self.bounds(bed, patient, now)), bounds_of(limits, {})
         return [self._explained(chosen[name], bed, patient, now) for name in in_force]
 
@@ -188,9 +194,10 @@ class Chain:
         found += [sentence for bed in self._profiles.beds for sentence in self._conflicts(bed, patients, now)]
         for override in self._all():
             beds = self.reach(override.scope, patients)
-            if beds and all(override.rule not in bounds_of(self._limits(bed), {}) for bed in beds):
+            limits = [bounds_of(self._limits(bed, patients.get(bed, "")), {}) for bed in beds]
+            if beds and all(override.rule not in known for known in limits):
                 found.append(f"{override.scope}: the limit {override.rule} is in no profile in force there")
-            elif beds and all(_rests(override, self.profile(bed)) for bed in beds):
+            elif beds and all(_rests(override, self.profile(bed, patients.get(bed, ""))) for bed in beds):
                 found.append(f"{override.scope}: {override.rule} rests, it was set for profile {override.profile}")
         return found
 
@@ -203,8 +210,10 @@ class Chain:
             raise ValueError("say why: a limit is changed with a reason only")
         if override.expires is not None and override.expires <= now:
             raise ValueError("the time at which this limit would expire has passed already")
-        profile = self._profile_of(override.scope, beds)
-        limits = [limit for bed in beds if self.profile(bed) == profile for limit in self._limits(bed)]
+        profile = self._profile_of(override.scope, beds, patients)
+        lying = {bed: patients.get(bed, "") for bed in beds}
+        judged = [bed for bed in beds if self.profile(bed, lying[bed]) == profile]
+        limits = [limit for bed in judged for limit in self._limits(bed, lying[bed])]
         known = {name: bound for name, bound in bounds_of(limits, {}).items() if not bound.hours}
         if override.rule not in known:
             raise ValueError(self._unknown_limit(override.rule, profile, known))
@@ -222,16 +231,15 @@ class Chain:
 
     def choose(self, choice: Choice, patients: Patients, now: int) -> list[BedKey]:
         """Judge a ward or a bed by another profile; empty: by what stands above it. The beds concerned."""
-        if choice.scope.startswith("patient/"):
-            raise ValueError("a profile is chosen for a ward or a bed, not for a patient")
         beds = self._must_reach(choice.scope, patients)
         if choice.profile and choice.profile not in self._profiles.sets:
             raise ValueError(_unknown_profile(choice.profile, self._profiles))
         if not choice.reason.strip():
             raise ValueError("say why: a profile is changed with a reason only")
-        before = {bed: self.profile(bed) for bed in beds}
+        lying = {bed: patients.get(bed, "") for bed in beds}
+        before = {bed: self.profile(bed, lying[bed]) for bed in beds}
         self._change(beds, patients, now, choice=choice)
-        return [bed for bed in beds if self.profile(bed) != before[bed]]
+        return [bed for bed in beds if self.profile(bed, lying[bed]) != before[bed]]
 
     def expire(self, now: int) -> list[Override]:
         """Drop what has expired."""
@@ -240,21 +248,23 @@ class Chain:
             self._drop(override)
         return gone
 
-    def discharge(self, patient: str) -> list[Override]:
-        """Drop what was set for a patient."""
-        return list(self._overrides.pop(patient_scope(patient), {}).values())
+    def discharge(self, patient: str) -> list[Override | Choice]:
+        """Drop what was set and chosen for a patient."""
+        scope = patient_scope(patient)
+        choice = self._choices.pop(scope, None)
+        return [*self._overrides.pop(scope, {}).values(), *([choice] if choice is not None else [])]
 
     def swap(self, profiles: Profiles, patients: Patients, now: int) -> list[BedKey]:
         """Take other rule sets; the beds whose rules differ. Raises ValueError if a limit set here objects."""
         old = self._profiles
-        before = {bed: self._judged_by(bed) for bed in old.beds}
+        before = {bed: self._judged_by(bed, patients) for bed in old.beds}
         known = {text for bed in old.beds for text in self._conflicts(bed, patients, now)}
         self._take(profiles)
         new = [text for bed in profiles.beds for text in self._conflicts(bed, patients, now) if text not in known]
         if new:
             self._take(old)
             raise ValueError("\n".join(new))
-        return [bed for bed in profiles.beds if before.get(bed) != self._judged_by(bed)]
+        return [bed for bed in profiles.beds if before.get(bed) != self._judged_by(bed, patients)]
 
     def put(self, kept: Override | Choice) -> None:
         """Take what was in force before a restart, unchecked: `problems` says what is wrong with it."""
@@ -303,7 +313,7 @@ class Chain:
 
     def _conflicts(self, bed: BedKey, patients: Patients, now: int) -> Iterator[str]:
         patient = patients.get(bed, "")
-        limits = self._limits(bed)
+        limits = self._limits(bed, patient)
         told: set[str] = set()
         for moment in (now, *self._expiries(bed, patient, now)):
             for text in problems(bounds_of(limits, self.bounds(bed, patient, moment))):
@@ -311,8 +321,8 @@ class Chain:
                     told.add(text)
                     yield f"at {bed}: {text}" if moment == now else f"at {bed}, when a limit set there expires: {text}"
 
-    def _limits(self, bed: BedKey) -> list[Limit]:
-        profile, tags = self.profile(bed), self._profiles.beds.get(bed, ())
+    def _limits(self, bed: BedKey, patient: str) -> list[Limit]:
+        profile, tags = self.profile(bed, patient), self._profiles.beds.get(bed, ())
         limits = self._profiles.limits(profile)
         here = (rule for rule in self._rules(profile) if rule.scope is None or rule.scope.includes(bed, tags, profile))
         return [limits[rule.id] for rule in here if rule.id in limits]
@@ -346,10 +356,10 @@ class Chain:
             raise ValueError(f"{kind} {name} {missing}")
         return beds
 
-    def _profile_of(self, scope: str, beds: list[BedKey]) -> str:
+    def _profile_of(self, scope: str, beds: list[BedKey], patients: Patients) -> str:
         """The profile an override of this scope is set in: for a ward its own, whatever single beds have."""
         if not scope.startswith("ward/"):
-            return self.profile(beds[0])
+            return self.profile(beds[0], patients.get(beds[0], ""))
         choice = self._choices.get(scope)
         if choice is not None and choice.profile in self._profiles.sets:
             return choice.profile
@@ -360,8 +370,8 @@ class Chain:
             if choice.profile not in self._profiles.sets:
                 yield choice.scope, choice.profile
 
-    def _judged_by(self, bed: BedKey) -> tuple[object, ...]:
-        profile = self.profile(bed)
+    def _judged_by(self, bed: BedKey, patients: Patients) -> tuple[object, ...]:
+        profile = self.profile(bed, patients.get(bed, ""))
         return (profile, self._profiles.rule_sets(profile), self._profiles.beds.get(bed))
 
     def _unknown_limit(self, rule: str, profile: str, known: Mapping[str, Bound]) -> str:
@@ -373,7 +383,7 @@ class Chain:
         return f"{unknown_name('limit', rule, known)} (profile {profile})"
 
     def _explained(self, bound: Bound, bed: BedKey, patient: str, now: int) -> Explained:
-        profile = self.profile(bed)
+        profile = self.profile(bed, patient)
         links = [Link(f"profile {profile}", bound.value, False, reason=bound.provenance)]
         for scope in _scopes(bed, patient):
             override = self._overrides.get(scope, {}).get(bound.name)

@@ -10,7 +10,7 @@ import msgspec
 from rules import cases, pauses
 from rules.beds import HEARD_MS, BedState, Entry, Source, Told
 from rules.book import Book, compile_book
-from rules.cases import Case, Deed
+from rules.cases import NOBODY, Case, Deed
 from rules.compiled import compile_rules
 from rules.documents import RuleSet
 from rules.faults import BROKER_LOST, DRILL_MS, FAULTS
@@ -220,7 +220,7 @@ class Engine:
         return events
 
     def vacate(self, bed: BedKey, by: str, reason: str, now: int) -> list[AlarmEvent]:
-        """The patient has left the bed: their alarms and the pause of the bed end."""
+        """The patient has left the bed: their alarms and the pause of the bed end, their values are forgotten."""
         at = self._places.bed(bed)
         events: list[AlarmEvent] = []
         for case in list(at.cases.values()):
@@ -228,6 +228,23 @@ class Engine:
                 self._judging.take(at, case, Cause.WITHDRAWN, None, now, events, Deed(by, reason))
         if at.pause is not None:
             self._end_pause(at, now, events, Deed(by, reason))
+        at.forget(now)
+        return events
+
+    def station(self, bed: Bed, by: str, reason: str, now: int) -> list[AlarmEvent]:
+        """Other devices stand at a bed from now on. What was wrong with one that has gone is wrong elsewhere.
+
+        An alarm of the patient stands on: that its device was taken away does not mean that its condition is gone.
+        """
+        if not self._started:
+            self._start(now)
+        at = self._places.bed(bed.key)
+        gone = self._places.station(at, bed.sources, now)
+        events: list[AlarmEvent] = []
+        for case in list(at.cases.values()):
+            if case.rule.kind == "technical" and case.alarm is not None and case.alarm.device in gone:
+                self._judging.take(at, case, Cause.WITHDRAWN, None, now, events, Deed(by, reason))
+        self._judging.judge_all(at, {*at.book.conditions, *at.cases}, now, now, events)
         return events
 
     # What others know --------------------------------------------------------------------------------------------
@@ -275,6 +292,13 @@ class Engine:
 
     def adopt(self, alarm: Alarm, now: int) -> list[AlarmEvent]:
         """Take over an alarm the bedside raised: its id, onset and time. Raises Refused where no rule knows it."""
+        return self._take_over(msgspec.structs.replace(alarm, bedside=True), NOBODY, now)
+
+    def carry(self, alarm: Alarm, bed: BedKey, by: str, reason: str, now: int) -> list[AlarmEvent]:
+        """An alarm of a patient who lies in `bed` now calls there. Raises Refused where no rule there knows it."""
+        return self._take_over(cases.carried(alarm, bed, now), Deed(by, reason), now)
+
+    def _take_over(self, alarm: Alarm, deed: Deed, now: int) -> list[AlarmEvent]:
         if not self._started:
             self._start(now)
         at = self._places.bed(BedKey(alarm.ward, alarm.bed))
@@ -285,9 +309,9 @@ class Engine:
         self._judging.unsaved[at.key, alarm.rule] = None
         events: list[AlarmEvent] = []
         if case.state not in STANDING:
-            self._judging.call(at, case, Cause.ADOPTED, now, events)
+            self._judging.call(at, case, Cause.ADOPTED, now, events, deed)
         elif rose:
-            self._judging.call(at, case, Cause.ROSE, now, events)
+            self._judging.call(at, case, Cause.ROSE, now, events, deed)
         self._judging.arm(at, alarm.rule, now)
         return events
 

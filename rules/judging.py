@@ -122,10 +122,12 @@ class Judging:
         if event is not None:
             events.append(event)
 
-    def call(self, bed: BedState, case: Case, cause: Cause, now: int, events: list[AlarmEvent]) -> None:
+    def call(
+        self, bed: BedState, case: Case, cause: Cause, now: int, events: list[AlarmEvent], deed: Deed = NOBODY
+    ) -> None:
         """Take a step that calls people, withheld where the bed's alarms are paused."""
         paused = bed.pause is not None and now < bed.pause.until
-        self.take(bed, case, Cause.WITHHELD if paused else cause, None, now, events)
+        self.take(bed, case, Cause.WITHHELD if paused else cause, None, now, events, deed)
 
     def _switch_off(
         self, bed: BedState, rule: str, error: Exception, time: int, now: int, events: list[AlarmEvent]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rules.beds import BedState
+from rules.beds import BedState, Source
 from rules.book import Book
 from rules.machine import Refused
 from vitals.identity import BedKey
@@ -34,6 +34,23 @@ class Places:
     def came(self, at: BedState, source: str) -> None:
         """A source stands at this bed."""
         self._of_gateway.setdefault(source.partition("/")[0], {})[at.key] = at
+
+    def station(self, at: BedState, sources: Iterable[str], now: int) -> set[str]:
+        """These sources, in this order, stand at this bed from now on; those that have gone."""
+        former, at.sources = at.sources, {}
+        for name in sources:
+            source = at.sources[name] = former.get(name) or Source(name)
+            if name not in former:
+                source.since, source.hidden = now, self._broker_lost or name.partition("/")[0] in self._down
+            self.came(at, name)
+        gone = former.keys() - at.sources.keys()
+        for gateway in {name.partition("/")[0] for name in gone}:
+            if not any(name.startswith(f"{gateway}/") for name in at.sources):
+                self._of_gateway[gateway].pop(at.key, None)
+        for scored in at.scored.values():
+            scored.stir()
+        at.calm = frozenset()
+        return gone
 
     def settle(self, key: BedKey, now: int) -> tuple[BedState, BedState | None]:
         """The place of this key, and the former one of equipment that has moved to another ward."""

@@ -103,6 +103,15 @@ class Watch:
         else:
             known.found.pop(rule, None)
 
+    def station(self, gateway: str, beds: Iterable[BedKey]) -> None:
+        """Devices of a gateway stand elsewhere now; in another ward all that stands is told anew."""
+        known = self._gateways[gateway]
+        place = _gateway(gateway, beds := list(beds), known.heard).place
+        known.devices = len(beds)
+        if place != known.place:
+            known.place = place
+            known.told.clear()
+
     def ages(self, now: int) -> dict[str, int]:
         """Milliseconds since each gateway was heard, or since the watch began; without those nobody waits for."""
         return {name: now - known.heard for name, known in self._gateways.items() if known.devices or known.ever}

@@ -76,7 +76,7 @@ class ClearLimit(_Request, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SetProfile(_Request, frozen=True, kw_only=True, omit_defaults=True):
-    """`set-profile`: the rule set a ward or a bed is judged by; empty: back to what stands above it."""
+    """`set-profile`: the rule set a ward, a bed or a patient is judged by; empty: back to what stands above it."""
 
     scope: Scope
     profile: str

@@ -84,7 +84,5 @@ class Stays:
         for other in self:
             if other.id == stay.id or not other.overlaps(stay):
                 continue
-            if other.bed == stay.bed:
-                raise ValueError(f"patient {other.patient} lay in bed {other.bed} then (admission {other.id})")
-            if other.patient == stay.patient:
+            if other.bed == stay.bed or other.patient == stay.patient:
                 raise ValueError(f"patient {other.patient} lay in bed {other.bed} then (admission {other.id})")

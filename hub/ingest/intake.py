@@ -81,6 +81,7 @@ class Intake:
         if settled is None:
             settled = pending.settled[key] = Ranges()
         devices = self._registry.gateways[gateway]
+        moved = self._registry.moved.get(gateway)
         duplicates = 0
         for record in admitted.records:
             if not taken.add(record.seq) and not self._refill(key, record.seq):
@@ -95,13 +96,19 @@ class Intake:
             if not late:
                 self._workshop.record(gateway, record, now)
             bed = devices.get(record.device)
-            fresh = not late and bed is not None and self._in_order(gateway, admitted.epoch, record)
-            rows.append(_row(gateway, admitted.epoch, record, bed, now, late=not fresh and bed is not None))
+            here = True
+            if moved is not None and record.time < moved.get(record.device, 0) and (late or record.clock != "unsynced"):
+                here = False  # measured before it was moved
+                bed = self._registry.bed_at(gateway, record.device, record.time)
+            fresh = not late and here and bed is not None and self._in_order(gateway, admitted.epoch, record)
             if fresh:
                 assert bed is not None
                 source = f"{gateway}/{record.device}"
-                if DRILL not in record.states:  # a TEST record is no word of the device
-                    self._picture.observe(bed, source, record, now)
+                # A TEST record is no word of the device.
+                fresh = DRILL in record.states or self._picture.observe(bed, source, record, now)
+            rows.append(_row(gateway, admitted.epoch, record, bed, now, late=not fresh and bed is not None))
+            if fresh:
+                assert bed is not None
                 events += self._engine.observe(bed, source, record, now)
             elif bed is not None and record.clock != "unsynced" and DRILL not in record.states:
                 self._gaps.note(bed, record.time, now)

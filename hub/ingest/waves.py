@@ -22,6 +22,7 @@ class WaveIntake:
         """Take a payload of `up/<gateway>/wave`; returns the epochs a receipt is owed for."""
         intake = self._intake
         devices = self._registry.gateways.get(gateway)
+        moved = self._registry.moved.get(gateway)
         try:
             if devices is None:
                 raise WireError("identity: gateway is not registered")
@@ -35,6 +36,8 @@ class WaveIntake:
         for frame in frames:
             if intake.accept((gateway, frame.epoch), frame.seq):
                 bed = devices.get(frame.device)
+                if moved is not None and frame.time < moved.get(frame.device, 0):
+                    bed = self._registry.bed_at(gateway, frame.device, frame.time)
                 rows.append(_row(gateway, frame, bed.ward if bed else "", bed.bed if bed else "", now))
         for one in bad:
             if one.seq:

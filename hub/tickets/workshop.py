@@ -24,6 +24,7 @@ class Workshop:
     """Fleet and tickets of one hub; goes on where the journal says the last run stopped."""
 
     def __init__(self, registry: Registry, journal: Journal, now: int) -> None:
+        self._registry = registry
         self._fleet = Fleet(registry.gateways, now)
         past = [rows.ticket_of(row) for row in journal.read(rows.OPEN_AND_NEWEST)]
         ((last,),) = journal.read(rows.LAST_NUMBER)
@@ -66,6 +67,10 @@ class Workshop:
         """Write down that the hub has watched until now; also the last thing it does."""
         self._watched = now
         self._waiting.append(rows.watched_until(now))
+
+    def station(self) -> None:
+        """A device was moved: what comes of its faults from now on stands there."""
+        self._places.update(_places(self._registry))
 
     # What comes of it.
 

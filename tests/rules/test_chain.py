@@ -189,11 +189,23 @@ def test_a_profile_is_chosen_from_the_settings_then_by_people_the_nearest_scope_
     assert chain.profile(BED) == "child"
 
 
+def test_a_profile_chosen_for_a_patient_goes_where_they_go_and_ends_with_their_stay(chain):
+    assert chain.choose(choice("patient/p-1", "child"), {BED: "p-1"}, NOW) == [BED]
+    assert [chain.profile(BED, "p-1"), chain.profile(BED, "p-2"), chain.profile(FAR, "p-1")] == [
+        "child",
+        "adult",
+        "child",
+    ]
+    assert bound(chain, patient="p-1") != bound(chain)
+    assert [one.scope for one in chain.discharge("p-1")] == ["patient/p-1"]
+    assert chain.profile(BED, "p-1") == "adult"
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
         ({"profile": "adul"}, "unknown profile 'adul'; did you mean 'adult'?"),
-        ({"scope": "patient/p-1"}, "for a ward or a bed, not for a patient"),
+        ({"scope": "patient/p-9"}, "patient p-9 lies in no bed of this hub"),
         ({"scope": "bed/icu/99"}, "bed icu/99 is not known"),
         ({"reason": ""}, "say why"),
     ],

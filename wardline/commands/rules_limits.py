@@ -68,7 +68,7 @@ def check_hub(config: Path) -> tuple[int, int, list[str]]:
     profiles = read_profiles(settings, folder)
     chain = Chain(profiles)
     patients = _load(chain, folder / settings.journal.path)
-    names = {chain.profile(bed) for bed in chain.beds}
+    names = {chain.profile(bed, patients.get(bed, "")) for bed in chain.beds}
     sets = [*(profiles.sets[name] for name in sorted(names)), *profiles.everywhere]
     counts = [sum(len(part.limits) for part in sets), sum(len(part.conditions) for part in sets)]
     return counts[0], counts[1], chain.problems(patients, _now())
@@ -92,11 +92,12 @@ def _explain(arguments: argparse.Namespace) -> int:
         found = chain.explain(bed, patient, arguments.name, now)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    profile = chain.profile(bed, patient)
     if arguments.json:
-        answer = {"bed": str(bed), "patient": patient, "profile": chain.profile(bed), "limits": [*map(_dict, found)]}
+        answer = {"bed": str(bed), "patient": patient, "profile": profile, "limits": [*map(_dict, found)]}
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
-        print(f"{bed}, {f'patient {patient}' if patient else 'no patient admitted'}, profile {chain.profile(bed)}")
+        print(f"{bed}, {f'patient {patient}' if patient else 'no patient admitted'}, profile {profile}")
         print("\n".join(line for one in found for line in _lines(one)))
     return 0
 
