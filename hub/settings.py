@@ -80,6 +80,7 @@ class SqlSettings(_Section, frozen=True, kw_only=True):
         try:
             parts = urlsplit(self.url)
             secret = parts.password is not None or "password" in parse_qs(parts.query)
+            _ = parts.port
         except ValueError as error:
             raise ValueError(f"projections.sql.url cannot be read: {error}") from None
         if secret:

@@ -30,23 +30,32 @@ def bring_up_to_date(connection: Connection, where: str) -> str:
     Raises UsageError when the database is ahead of this program, LinkError while somebody else changes it, and
     whatever the driver raises.
     """
-    script = ScriptDirectory(str(_MIGRATIONS))
-    newest = script.get_current_head()
-    assert newest is not None
-    if _version(connection, script, where) == newest:
-        return newest
+    head = newest()
+    if version(connection, where) == head:
+        return head
     with _lock(connection, where):
-        if _version(connection, script, where) != newest:  # another hub may have done it meanwhile
+        if version(connection, where) != head:  # another hub may have done it meanwhile
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
-    return newest
+    return head
+
+
+def newest() -> str:
+    """The version of this program's tables."""
+    head = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+    assert head is not None
+    return head
 
 
 def version(connection: Connection, where: str) -> str | None:
     """The version a database has; None before the first. Raises UsageError when it is ahead of this program."""
-    return _version(connection, ScriptDirectory(str(_MIGRATIONS)), where)
+    found = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+    connection.rollback()  # nothing was written; no lock on the table outlives the look
+    if found is not None and found not in {one.revision for one in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}:
+        raise UsageError(f"{where} has tables of a newer version ({found}) than this program; update wardline")
+    return found
 
 
 def statements(dialect: str) -> str:
@@ -63,14 +72,6 @@ def _config(output: io.StringIO | None = None) -> Config:
     config = Config(output_buffer=output) if output is not None else Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config
-
-
-def _version(connection: Connection, script: ScriptDirectory, where: str) -> str | None:
-    found = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
-    connection.rollback()  # nothing was written; no lock on the table outlives the look
-    if found is not None and found not in {revision.revision for revision in script.walk_revisions()}:
-        raise UsageError(f"{where} has tables of a newer version ({found}) than this program; update wardline")
-    return found
 
 
 @contextmanager

@@ -5,7 +5,8 @@ SQLAlchemy, Alembic and the drivers are imported when it opens: a hub without th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -44,13 +45,18 @@ def sinks(settings: HubSettings, folder: Path) -> list[Sink]:
 
 def open_store(settings: SqlSettings, folder: Path, *, user: str | None = None, password: str | None = None) -> Store:
     """The database of the settings, not connected yet; `user` and `password` may be another's. Raises UsageError."""
-    try:
+    with _extra():
         from hub.projections.sql.store import Store
-    except ImportError as error:
-        raise UsageError(f"{error.name} is not installed; run: pip install 'wardline[sql]'") from error
     reference = password or settings.password
     secret = None if reference is None else resolve(reference, folder)
     return Store(settings.url, secret, int(settings.timeout), user=user)
+
+
+def schema_statements(dialect: str) -> str:
+    """What makes the tables in an empty database. Raises UsageError without the extra."""
+    with _extra():
+        from hub.projections.sql.schema import statements
+    return statements(dialect)
 
 
 class SqlSink:
@@ -133,6 +139,14 @@ class SqlSink:
 
         last = max(entry.id for entry in entries)
         store.put(tables.COPIED, [(self._hub, stream, last, Ms(time), Ms(self._clock.wall_ms()))])
+
+
+@contextlib.contextmanager
+def _extra() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError(f"{error.name} is not installed; run: pip install 'wardline[sql]'") from error
 
 
 def _identity(journal: Path) -> str:

@@ -19,7 +19,7 @@ from hub.projections.sql.answers import judge
 from hub.projections.sql.bulk import Bulk, Copy, Upsert
 from hub.projections.sql.cells import Cell, Cells
 from hub.projections.sql.rows import Line
-from hub.projections.sql.schema import bring_up_to_date, version
+from hub.projections.sql.schema import bring_up_to_date, newest, version
 from vitals.errors import UsageError
 
 CONNECT_TIMEOUT_S = 10
@@ -60,6 +60,11 @@ class Store:
         """The version of the tables; None: there are none yet."""
         with self._judged(), self._engine(None).connect() as connection:
             return version(connection, self.where)
+
+    @property
+    def newest(self) -> str:
+        """The version of this program's tables."""
+        return newest()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
