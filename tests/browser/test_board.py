@@ -160,7 +160,7 @@ def test_a_technical_alarm_has_its_own_line_and_icon_and_no_colour_of_a_patient(
     page = open_board()
     expect(tile(page).locator(".faults alarm-line .words")).to_have_text("No value")
     expect(tile(page).locator(".alarms alarm-line")).to_have_count(0)
-    expect(line(page, "gone").locator("img")).to_be_visible()
+    expect(line(page, "gone").locator(".icon.technical")).to_be_visible()
     assert background(line(page, "gone")) not in {RED, RED_OFF, YELLOW, CYAN}
     expect(line(page, "gone").locator(".shape")).to_have_text("")
     expect(page.locator("#counts [data-priority='technical'] b")).to_have_text("1")
@@ -294,7 +294,7 @@ def test_words_from_the_wire_are_never_more_than_words(open_board, hub, rig, tex
     expect(line(page).locator(".words")).to_have_text(f"{text}: 84 %, limit 90")
     expect(tile(page, "9").locator("h2")).to_have_text(text)
     assert page.title() == "Intensive care · Wardline"
-    made = "main script, main iframe, main svg, main a, main style, main img:not(.technical)"
+    made = "main script, main iframe, main svg, main a:not(.title), main style, main img"
     assert page.locator(made).count() == 0
 
 

@@ -50,7 +50,9 @@ def test_a_frozen_console_is_silence_too(page, console, hub):
 
 
 def test_an_open_dialog_does_not_hide_the_silence(page, hub, rig):
-    page.get_by_role("button", name="Bed 1", exact=True).click()
+    for number in range(4):
+        hub.raise_alarm(rig.alarm("1", f"rule-{number}"))
+    page.locator("main bed-tile[data-bed='1'] .more").click()
     expect(page.locator("#bed")).to_be_visible()
     hub.silence()
     expect(page.locator("#silence")).to_be_visible(timeout=8_000)

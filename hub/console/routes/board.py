@@ -67,7 +67,8 @@ def root_of(settings: ConsoleSettings) -> bytes:
     there = [name.removesuffix(".html").replace("index", "board") for name in PAGES.values() if name in _FILES]
     return (
         f'<html lang="{look.language}" data-theme="{look.theme}" data-pressure="{look.pressure}"'
-        f' data-temperature="{look.temperature}" data-names="{look.names}" data-pages="{" ".join(there)}">'
+        f' data-temperature="{look.temperature}" data-names="{look.names}" data-signs="{" ".join(look.signs)}"'
+        f' data-waves="{" ".join(look.waves)}" data-pages="{" ".join(there)}">'
     ).encode()
 
 

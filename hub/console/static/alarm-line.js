@@ -2,8 +2,13 @@
 
 import { act } from "./acknowledge.js";
 import { make, mark, say } from "./dom.js";
+import { translator } from "./language.js";
 import { minuteTime } from "./times.js";
 import { SHAPES, STARS, alarmWords } from "./words.js";
+
+const t = await translator("words");
+const deeds = await translator("board");
+const SILENCED = new Set(["audio_paused", "alarms_paused"]);
 
 export class AlarmLine extends HTMLElement {
   #alarm = null;
@@ -20,6 +25,7 @@ export class AlarmLine extends HTMLElement {
     mark(this, "state", alarm.state);
     mark(this, "rule", alarm.rule);
     this.icon.hidden = !technical;
+    this.bell.hidden = !SILENCED.has(alarm.state);
     say(this.shape, technical ? "" : `${SHAPES[alarm.priority]} ${STARS[alarm.priority]}`);
     say(this.words, alarmWords(alarm));
     say(this.note, note(alarm));
@@ -30,16 +36,20 @@ export class AlarmLine extends HTMLElement {
 
   #build() {
     this.#built = true;
-    this.icon = make("img", "technical");
-    this.icon.src = "/static/technical.svg";
-    this.icon.alt = "technical alarm";
+    this.icon = make("span", "icon technical");
+    this.icon.setAttribute("role", "img");
+    this.icon.setAttribute("aria-label", t("technical_alarm"));
+    this.bell = make("span", "icon bell-off");
+    this.bell.setAttribute("role", "img");
+    this.bell.setAttribute("aria-label", t("sound_off"));
     this.shape = make("span", "shape");
+    this.shape.dir = "ltr";
     this.words = make("span", "words");
     this.note = make("span", "note");
     this.button = make("button", "do");
     this.button.type = "button";
     this.button.addEventListener("click", () => this.#act());
-    this.append(this.icon, this.shape, make("span", "text", this.words, this.note), this.button);
+    this.append(this.icon, this.shape, this.bell, make("span", "text", this.words, this.note), this.button);
     this.setAttribute("role", "group");
   }
 
@@ -48,9 +58,10 @@ export class AlarmLine extends HTMLElement {
     const action = { active: "acknowledge", audio_paused: "acknowledge", latched: "reset" }[state];
     this.button.hidden = !action;
     if (!action || this.button.disabled) return;
-    const name = action === "reset" ? "Reset" : "Acknowledge";
-    say(this.button, name);
-    this.button.setAttribute("aria-label", `${name}: ${this.#place}, ${alarmWords(this.#alarm)}`);
+    say(this.button, deeds(action));
+    mark(this.button, "brief", deeds(action === "reset" ? "reset_short" : "ack_short"));
+    const label = deeds(`${action}_what`, { what: `${this.#place}, ${alarmWords(this.#alarm)}` });
+    if (this.button.getAttribute("aria-label") !== label) this.button.setAttribute("aria-label", label);
     mark(this.button, "action", action);
   }
 
@@ -81,25 +92,25 @@ export function inStep(node) {
 
 function note(alarm) {
   const parts = [];
+  const seen = alarm.acknowledged_by ? `√ ${alarm.acknowledged_by}` : "√";
   if (alarm.state === "acknowledged") {
-    const when = alarm.acknowledged_at === null ? "" : ` ${minuteTime(alarm.acknowledged_at)}`;
-    parts.push(`√ ${alarm.acknowledged_by}${when}`);
+    parts.push(alarm.acknowledged_at === null ? seen : `${seen} ${minuteTime(alarm.acknowledged_at)}`);
   }
-  if (alarm.state === "audio_paused") parts.push(`sound off ${until(alarm)}`);
-  if (alarm.state === "alarms_paused") parts.push(`paused ${until(alarm)}`);
-  if (alarm.bedside) parts.push("first raised at the bed");
+  if (alarm.state === "audio_paused") parts.push(until(alarm, "sound_off"));
+  if (alarm.state === "alarms_paused") parts.push(until(alarm, "paused"));
+  if (alarm.bedside) parts.push(t("at_bed"));
   if (alarm.state === "latched") {
-    const who = alarm.acknowledged_by ? `√ ${alarm.acknowledged_by} · ` : "";
-    parts.push(`${who}was active ${minuteTime(alarm.raised)}`);
+    if (alarm.acknowledged_by) parts.push(seen);
+    parts.push(t("was_active", { time: minuteTime(alarm.raised) }));
   } else if (alarm.condition === null) {
-    parts.push("no value now");
+    parts.push(t("no_value_now"));
   }
   return parts.join(" · ");
 }
 
-function until(alarm) {
-  const end = alarm.until === null ? "" : `until ${minuteTime(alarm.until)}`;
-  return [end, alarm.paused_by && `· ${alarm.paused_by}`].filter(Boolean).join(" ");
+function until(alarm, what) {
+  const words = alarm.until === null ? t(what) : t(`${what}_until`, { time: minuteTime(alarm.until) });
+  return alarm.paused_by ? `${words} · ${alarm.paused_by}` : words;
 }
 
 customElements.define("alarm-line", AlarmLine);

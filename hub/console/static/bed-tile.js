@@ -1,46 +1,53 @@
-// One bed: its name, its alarms, its vital signs, and whether anything is heard of it at all.
+// One bed: its name, its alarms, its waves and vital signs, and whether anything is heard of it at all.
 
 import "./alarm-line.js";
 import { inStep } from "./alarm-line.js";
+import { attribute, keep, make, mark, say } from "./dom.js";
+import { translator } from "./language.js";
 import { SILENT_MS } from "./picture.js";
-import { signs } from "./vital-cell.js";
-import { keep, make, mark, say } from "./dom.js";
 import { clockTime, minuteTime } from "./times.js";
+import { signs } from "./vital-cell.js";
+import { LABELS } from "./ward-waves.js";
 import { linkTrouble, reason, scoreWords } from "./words.js";
+
+const t = await translator("words");
 
 // States that are a monitor's own business, not a nurse's.
 const QUIET_STATES = new Set(["gap", "spot_check", "from_memory"]);
+const NAMES = document.documentElement.dataset.names ?? "initials";
 
 export class BedTile extends HTMLElement {
   #built = false;
 
-  // `scene`: {now, at, heardAt, time, parameters, lines}
+  // `scene`: {now, at, heardAt, time, parameters, lines, traces: [channel]}
   show(bed, scene) {
     if (!this.#built) this.#build();
     this.bed = bed;
     const elapsed = scene.now - scene.at;
     const mute = bed.stream_age_ms === null || scene.heardAt === null || scene.now - scene.heardAt > SILENT_MS;
     const silent = mute || bed.silent;
-    const title = bed.title;
-    say(this.name, title);
+    say(this.name, bed.title);
+    attribute(this.name, "href", `/bed/${encodeURIComponent(bed.ward)}/${encodeURIComponent(bed.bed)}`);
     mark(this, "bed", bed.bed);
     mark(this, "state", bed.devices.length === 0 && !mute ? "empty" : silent ? "silent" : "live");
     const empty = this.dataset.state === "empty";
     say(this.silence, silent || empty ? silenceOf(bed, scene, elapsed, mute) : "");
     this.silence.hidden = !silent && !empty;
+    say(this.patient, patientOf(bed));
+    this.patient.hidden = this.patient.textContent === "";
     say(this.link, silent ? "" : bed.devices.map((device) => device.device).join(" · "));
     this.#score(bed, silent);
     this.#pause(bed);
-    this.#alarms(bed, title, scene);
-    this.#faults(bed, title, scene, silent);
+    this.#alarms(bed, scene);
+    this.#faults(bed, scene, silent);
+    this.#traces(silent ? [] : scene.traces ?? []);
     this.#signs(signs(bed, scene.parameters, elapsed, silent));
   }
 
   #build() {
     this.#built = true;
-    this.name = make("button", "title");
-    this.name.type = "button";
-    this.name.addEventListener("click", () => this.#open());
+    this.name = make("a", "title");
+    this.patient = make("span", "patient");
     this.link = make("span", "link");
     this.score = make("span", "score");
     this.pause = make("p", "pause");
@@ -49,12 +56,14 @@ export class BedTile extends HTMLElement {
     this.more.type = "button";
     this.more.addEventListener("click", () => this.#open());
     this.silence = make("p", "silence-of-bed");
+    this.traces = make("div", "traces");
     this.cells = make("div", "cells");
     this.faults = make("div", "faults");
     this.states = make("p", "states");
     const foot = make("footer", "", this.states, this.faults);
-    const head = make("header", "", make("h2", "", this.name), this.score, this.link);
-    this.append(make("article", "", head, make("div", "line", this.alarms, this.more), this.pause, this.silence, this.cells, foot));
+    const head = make("header", "", make("h2", "", this.name), this.patient, this.score, this.link);
+    const line = make("div", "line", this.alarms, this.more);
+    this.append(make("article", "", head, line, this.pause, this.silence, this.traces, this.cells, foot));
   }
 
   #open() {
@@ -70,30 +79,30 @@ export class BedTile extends HTMLElement {
 
   #pause({ pause }) {
     const why = pause?.reason ? `: ${pause.reason}` : "";
-    say(this.pause, pause ? `ALARMS PAUSED until ${minuteTime(pause.until)} · ${pause.by}${why}` : "");
+    say(this.pause, pause ? t("alarms_paused_until", { time: minuteTime(pause.until), by: pause.by }) + why : "");
     this.pause.hidden = !pause;
   }
 
-  #alarms(bed, title, scene) {
+  #alarms(bed, scene) {
     const all = bed.alarms.filter((alarm) => alarm.kind !== "technical");
-    this.#lines(this.alarms, all.slice(0, scene.lines), title);
+    this.#lines(this.alarms, all.slice(0, scene.lines), bed.title);
     const top = all[0];
     mark(this, "priority", top?.priority);
     mark(this, "alarmState", top?.state);
     const hidden = all.length - Math.min(all.length, scene.lines);
     this.more.hidden = hidden === 0;
     say(this.more, `+${hidden}`);
-    this.more.setAttribute("aria-label", `${hidden} more alarms of ${title}`);
+    attribute(this.more, "aria-label", t("more_alarms", { n: hidden, bed: bed.title }));
   }
 
-  #faults(bed, title, scene, silent) {
+  #faults(bed, scene, silent) {
     const all = bed.alarms.filter((alarm) => alarm.kind === "technical");
     const shown = all.slice(0, Math.max(1, scene.lines - 1));
-    this.#lines(this.faults, shown, title);
+    this.#lines(this.faults, shown, bed.title);
     const told = new Set([...QUIET_STATES, ...Object.values(bed.flags)]);
     const states = silent ? [] : bed.states.filter((state) => !told.has(state)).map(reason);
     const troubles = bed.devices.map(linkTrouble).filter(Boolean);
-    const hidden = all.length > shown.length ? [`+${all.length - shown.length} technical`] : [];
+    const hidden = all.length > shown.length ? [t("more_technical", { n: all.length - shown.length })] : [];
     say(this.states, [...new Set([...troubles, ...states, ...hidden])].join(" · "));
     mark(this.states, "trouble", troubles.length > 0 ? "yes" : "");
   }
@@ -108,6 +117,18 @@ export class BedTile extends HTMLElement {
     );
   }
 
+  // Room for the waves; they are drawn on the canvas that lies over all tiles.
+  #traces(channels) {
+    mark(this, "traces", channels.length || "");
+    keep(
+      this.traces,
+      channels,
+      (channel) => channel,
+      (channel) => make("div", "trace", make("span", "", LABELS[channel] ?? channel)),
+      (node, channel) => mark(node, "channel", channel),
+    );
+  }
+
   #signs({ first, rest }) {
     const lines = rows(rest);
     mark(this.cells, "rows", lines.length);
@@ -119,7 +140,7 @@ export class BedTile extends HTMLElement {
       () => document.createElement("vital-cell"),
       (cell, { sign, line, span }) => {
         mark(cell, "line", line);
-        cell.style.setProperty("--span", span);
+        if (cell.span !== span) cell.style.setProperty("--span", (cell.span = span));
         const was = cell.dataset.alarmState;
         cell.show(sign);
         if (sign.alarmState && was !== sign.alarmState) requestAnimationFrame(() => inStep(cell));
@@ -128,12 +149,18 @@ export class BedTile extends HTMLElement {
   }
 }
 
+// As much of the patient's name as the site shows on a wall.
+function patientOf(bed) {
+  if (NAMES === "hidden" || !bed.patient) return "";
+  return bed.patient;
+}
+
 function silenceOf(bed, scene, elapsed, mute) {
-  if (bed.stream_age_ms === null || scene.heardAt === null) return "no data yet";
-  if (!mute && bed.devices.length === 0) return "no device at this bed";
+  if (bed.stream_age_ms === null || scene.heardAt === null) return t("no_data_yet");
+  if (!mute && bed.devices.length === 0) return t("no_device");
   const ages = bed.devices.map((device) => device.age_ms).filter((age) => age !== null);
-  if (ages.length > 0) return `no data since ${clockTime(scene.time - Math.min(...ages) - elapsed)}`;
-  return mute ? `no data since ${clockTime(scene.time - (scene.now - scene.heardAt))}` : "no data since the hub started";
+  if (ages.length > 0) return t("no_data_since", { time: clockTime(scene.time - Math.min(...ages) - elapsed) });
+  return mute ? t("no_data_since", { time: clockTime(scene.time - (scene.now - scene.heardAt)) }) : t("no_data_start");
 }
 
 const COLUMNS = 60; // of the grid of cells; fine enough for any share

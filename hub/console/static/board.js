@@ -7,6 +7,8 @@ import { translator } from "./language.js";
 import { fit } from "./layout.js";
 import { live } from "./live.js";
 import { drawWards } from "./shell.js";
+import { COLOURS, WardWaves } from "./ward-waves.js";
+import { Sweep } from "./wave-sweep.js";
 import { placeOf } from "./words.js";
 
 const t = await translator("board");
@@ -17,7 +19,13 @@ const equipment = document.getElementById("equipment");
 const dialog = document.getElementById("bed");
 const chosen = new URLSearchParams(location.search).get("ward");
 let opened = null; // the bed shown whole
-let lines = 1;
+let shape = { lines: 1, traces: 0 };
+let laid = ""; // where the traces are
+
+const waves = new WardWaves();
+const canvas = document.getElementById("waves");
+const sweep = new Sweep(canvas);
+sweep.start();
 
 document.getElementById("close-bed").append(words("close"));
 dialog.setAttribute("aria-label", t("bed"));
@@ -51,25 +59,46 @@ function drawEquipment(alarms) {
 function drawBeds(here) {
   const now = performance.now();
   const { picture } = live;
-  const scene = { now, time: picture.time(now), at: here.at, heardAt: here.heardAt, parameters: picture.parameters, lines };
+  const scene = { now, time: picture.time(now), at: here.at, heardAt: here.heardAt, parameters: picture.parameters };
+  waves.listen(here.ward);
   keep(
     beds,
     here.beds,
     (bed) => bed.bed,
     () => document.createElement("bed-tile"),
-    (tile, bed) => tile.show(bed, scene),
+    (tile, bed) => tile.show(bed, { ...scene, lines: shape.lines, traces: waves.channels(bed.bed, shape.traces) }),
   );
   lay();
+  drawTraces();
   const bed = opened && here.beds.find((one) => one.bed === opened);
   if (bed) dialog.querySelector("bed-tile").show(bed, { ...scene, lines: 99 });
 }
 
 function lay() {
-  const shape = fit(beds.childElementCount, beds.clientWidth, innerHeight - beds.offsetTop);
-  lines = shape.lines;
+  shape = fit(beds.childElementCount, beds.clientWidth, innerHeight - beds.offsetTop);
   beds.style.setProperty("--columns", shape.columns);
   beds.style.setProperty("--rows", shape.rows || "none");
   mark(beds, "layout", shape.rows ? "fit" : shape.columns === 1 ? "list" : "scroll");
+}
+
+// Tells the sweep where each tile has left room for a wave.
+function drawTraces() {
+  const ground = canvas.getBoundingClientRect();
+  const style = getComputedStyle(document.documentElement);
+  const lanes = [];
+  for (const node of shape.traces > 0 ? beds.querySelectorAll(".trace") : []) {
+    const tile = node.closest("bed-tile").dataset.bed;
+    const { channel } = node.dataset;
+    const wave = waves.wave(tile, channel);
+    const box = node.getBoundingClientRect();
+    if (!wave || box.height < 8) continue;
+    const place = { x: box.left - ground.left, y: box.top - ground.top, width: box.width, height: box.height };
+    lanes.push({ wave, ...place, key: `${tile}/${channel}`, colour: style.getPropertyValue(COLOURS[channel]).trim() });
+  }
+  const now = `${ground.width} ${ground.height} ` + lanes.map((lane) => Object.values({ ...lane, wave: "" }).join(" ")).join(",");
+  if (now === laid) return;
+  laid = now;
+  sweep.lanes(lanes);
 }
 
 beds.addEventListener("open-bed", (event) => {

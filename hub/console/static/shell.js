@@ -10,13 +10,14 @@ import { attribute, keep, make, mark, say } from "./dom.js";
 import { translator } from "./language.js";
 import { live } from "./live.js";
 import { choices, closing } from "./shell-choices.js";
+import { SoundPart } from "./shell-sound.js";
 import { clockTime, zone } from "./times.js";
 
 const t = await translator("shell");
 const words = await translator("common");
 
 const PAGES = ["board", "alarms", "devices", "tickets", "patients", "people"];
-const PRIORITIES = [["high", "▲"], ["medium", "◆"], ["low", "●"], ["technical", "⚙"]];
+const PRIORITIES = [["high", "▲"], ["medium", "◆"], ["low", "●"], ["technical", ""]];
 const TOLD_MS = 12000;
 
 // Who is signed in: {name, role, wards, rights}; null when nobody is, or before it is known. `me.ready` waits for it.
@@ -82,7 +83,8 @@ export class WardShell extends HTMLElement {
     this.zone.id = "zone";
     this.tools = make("div", "tools");
     const quiet = this.getAttribute("live") === "no";
-    if (!quiet) this.tools.append(choices());
+    this.sound = quiet ? null : new SoundPart(this, this.getAttribute("live") === "cover");
+    if (!quiet) this.tools.append(this.sound.menu, choices());
     this.bar = make("header", "bar", make("div", "place", this.headline, this.wards));
     if (!quiet) this.bar.append(navigation(page));
     this.bar.append(make("p", "notice", t("notice")));
@@ -92,7 +94,7 @@ export class WardShell extends HTMLElement {
     const problem = make("div", "problem");
     problem.id = "problem";
     problem.hidden = true;
-    this.prepend(skip, this.bar, this.silence);
+    this.prepend(skip, this.bar, ...(quiet ? [] : [this.sound.banner]), this.silence);
     this.append(problem, region("loud", "assertive"), region("quiet", "polite"));
   }
 
@@ -104,6 +106,7 @@ export class WardShell extends HTMLElement {
     if (this.getAttribute("live") === "no") return;
     this.#drawCounts();
     this.#drawSilence(now);
+    this.sound.draw();
   }
 
   #drawCounts() {
@@ -166,7 +169,7 @@ function navigation(page) {
 }
 
 function count([priority, shape]) {
-  const sign = make("span", "", shape);
+  const sign = make("span", shape ? "" : "icon technical", shape);
   sign.setAttribute("aria-hidden", "true");
   const item = make("li", "", sign, make("b", "", "0"), make("span", "unseen", ` ${words(priority)}`));
   item.dataset.priority = priority;

@@ -259,8 +259,8 @@ export class Sweep {
     const ratio = Math.min(devicePixelRatio, 2);
     const width = Math.round(this.canvas.clientWidth * ratio);
     const height = Math.round(this.canvas.clientHeight * ratio);
-    this.canvas.width = width; // clears it, too
-    this.canvas.height = height;
+    if (width !== this.canvas.width || height !== this.canvas.height) Object.assign(this.canvas, { width, height });
     this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.#context.clearRect(0, 0, this.canvas.clientWidth, this.canvas.clientHeight);
   }
 }

@@ -1,60 +1,36 @@
-// Words and times: what the wire says in short, said to people.
+// Words: what the wire says in short, said to people in their language and units.
 
-const REASONS = {
-  not_measured: "not measured",
-  out_of_range: "out of range",
-  not_calibrated: "not calibrated",
-  invalid_code: "invalid",
-  device_invalid: "marked invalid",
-  unit_unsupported: "unit not supported",
-  stale: "too old",
-};
+import { translator } from "./language.js";
+import { converted, decimalsOf, unitName } from "./units.js";
 
-const LINKS = {
-  down: "not connected",
-  silent: "no valid data",
-  error: "line error",
-};
+const t = await translator("words");
 
 export const SHAPES = { high: "▲", medium: "◆", low: "●" };
 export const STARS = { high: "***", medium: "**", low: "*" };
 
+const TEMPLATES = new Set(["down", "silent", "error"]);
+
 // "sensor_off" → "sensor off"
 export function reason(code) {
-  return REASONS[code] ?? code.replaceAll("_", " ");
+  const said = TEMPLATES.has(code) ? code : t(code);
+  return said === code ? code.replaceAll("_", " ") : said;
 }
 
 // What is wrong with a device's way to us, "" when nothing is.
 export function linkTrouble(device) {
-  if (device.gateway_online === false) return `gateway ${device.gateway} offline`;
-  if (device.gateway_online === null) return `gateway ${device.gateway} not heard`;
-  const word = LINKS[device.link] ?? "";
-  return word ? `${device.device} ${word}` : "";
+  if (device.gateway_online === false) return t("gateway_offline", device);
+  if (device.gateway_online === null) return t("gateway_unheard", device);
+  return TEMPLATES.has(device.link) ? t(device.link, device) : "";
 }
-
-// "7 s ago", "12 min ago", "3 h ago", "2 d ago"
-export function age(milliseconds) {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000));
-  if (seconds < 60) return `${seconds} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 172800) return `${Math.floor(seconds / 3600)} h ago`;
-  return `${Math.floor(seconds / 86400)} d ago`;
-}
-
-export function number(value, decimals) {
-  return value.toFixed(decimals);
-}
-
-const UNITS = { "mm[Hg]": "mmHg", Cel: "°C" };
 
 // What an alarm says: its message, and what its rule saw when it last changed.
 export function alarmWords(alarm) {
   const where = alarm.subject ? `${placeOf(alarm)}: ` : "";
-  const head = `${alarm.test ? "TEST " : ""}${where}${alarm.message}`;
+  const head = `${alarm.test ? `${t("TEST")} ` : ""}${where}${alarm.message}`;
   if (alarm.value === null) return head;
-  const unit = UNITS[alarm.unit] ?? alarm.unit;
-  const limit = alarm.limit === null ? "" : `, limit\u00a0${plain(alarm.limit)}`;
-  return `${head}: ${plain(alarm.value)}${unit ? `\u00a0${unit}` : ""}${limit}`;
+  const unit = unitName(alarm.unit);
+  const limit = alarm.limit === null ? "" : `, ${t("limit")}\u00a0${plain(alarm.unit, alarm.limit)}`;
+  return `${head}: ${plain(alarm.unit, alarm.value)}${unit ? `\u00a0${unit}` : ""}${limit}`;
 }
 
 // "gateway/gw-1" → "gateway gw-1"
@@ -62,7 +38,7 @@ export const placeOf = (alarm) => alarm.subject.replace("/", " ");
 
 // A score as a nurse writes it: its total, or what is known of it with a plus and the word.
 export function scoreWords(score) {
-  return score.complete ? String(score.total) : `${score.partial}+ incomplete`;
+  return score.complete ? String(score.total) : t("incomplete", { partial: score.partial });
 }
 
-const plain = (value) => String(Number(value.toFixed(2)));
+const plain = (unit, value) => String(Number(converted(unit, value).toFixed(decimalsOf(unit, 2))));

@@ -11,7 +11,7 @@ export default {
     silent_console: "This screen has lost the console. Reconnecting.", silent_broker: "The console has lost the broker. Reconnecting.",
     silent_hub: "The hub is silent.", silent_beginning: "The hub has not spoken yet.",
     sound: "Sound", sound_on: "Alarm sound is on", sound_off: "Alarm sound is off on this screen", sound_blocked: "Sound is blocked by this browser: touch here to allow it",
-    sound_test: "Test the sound", sound_high: "High", sound_medium: "Medium", sound_low: "Low", volume: "Volume", paused_until: "Sound paused until {time}",
+    sound_test: "Test the sound", sound_high: "High", sound_medium: "Medium", sound_low: "Low", turn_on: "Turn the sound on", turn_off: "Turn the sound off", volume: "Volume", paused_until: "Sound paused until {time}",
   },
   de: {
     board: "Übersicht", alarms: "Alarme", devices: "Geräte", tickets: "Aufträge", patients: "Patienten", people: "Personen", pages: "Seiten", skip: "Zum Inhalt springen",
@@ -23,7 +23,7 @@ export default {
     silent_console: "Dieser Bildschirm hat die Konsole verloren. Verbindung wird wiederhergestellt.", silent_broker: "Die Konsole hat den Broker verloren. Verbindung wird wiederhergestellt.",
     silent_hub: "Der Hub schweigt.", silent_beginning: "Der Hub hat sich noch nicht gemeldet.",
     sound: "Ton", sound_on: "Alarmton ist an", sound_off: "Alarmton ist an diesem Bildschirm aus", sound_blocked: "Der Browser blockiert den Ton: hier berühren, um ihn zu erlauben",
-    sound_test: "Ton prüfen", sound_high: "Hoch", sound_medium: "Mittel", sound_low: "Niedrig", volume: "Lautstärke", paused_until: "Ton pausiert bis {time}",
+    sound_test: "Ton prüfen", sound_high: "Hoch", sound_medium: "Mittel", sound_low: "Niedrig", turn_on: "Ton einschalten", turn_off: "Ton ausschalten", volume: "Lautstärke", paused_until: "Ton pausiert bis {time}",
   },
   fr: {
     board: "Tableau", alarms: "Alarmes", devices: "Appareils", tickets: "Interventions", patients: "Patients", people: "Personnes", pages: "Pages", skip: "Aller au contenu",
@@ -35,7 +35,7 @@ export default {
     silent_console: "Cet écran a perdu la console. Reconnexion en cours.", silent_broker: "La console a perdu le broker. Reconnexion en cours.",
     silent_hub: "Le hub est muet.", silent_beginning: "Le hub ne s’est pas encore manifesté.",
     sound: "Son", sound_on: "Le son des alarmes est activé", sound_off: "Le son des alarmes est coupé sur cet écran", sound_blocked: "Le navigateur bloque le son : touchez ici pour l’autoriser",
-    sound_test: "Tester le son", sound_high: "Haute", sound_medium: "Moyenne", sound_low: "Basse", volume: "Volume", paused_until: "Son suspendu jusqu’à {time}",
+    sound_test: "Tester le son", sound_high: "Haute", sound_medium: "Moyenne", sound_low: "Basse", turn_on: "Activer le son", turn_off: "Couper le son", volume: "Volume", paused_until: "Son suspendu jusqu’à {time}",
   },
   es: {
     board: "Panel", alarms: "Alarmas", devices: "Equipos", tickets: "Incidencias", patients: "Pacientes", people: "Personas", pages: "Páginas", skip: "Ir al contenido",
@@ -47,7 +47,7 @@ export default {
     silent_console: "Esta pantalla ha perdido la consola. Reconectando.", silent_broker: "La consola ha perdido el bróker. Reconectando.",
     silent_hub: "El hub está en silencio.", silent_beginning: "El hub aún no ha hablado.",
     sound: "Sonido", sound_on: "El sonido de alarma está activado", sound_off: "El sonido de alarma está desactivado en esta pantalla", sound_blocked: "El navegador bloquea el sonido: toque aquí para permitirlo",
-    sound_test: "Probar el sonido", sound_high: "Alta", sound_medium: "Media", sound_low: "Baja", volume: "Volumen", paused_until: "Sonido en pausa hasta {time}",
+    sound_test: "Probar el sonido", sound_high: "Alta", sound_medium: "Media", sound_low: "Baja", turn_on: "Activar el sonido", turn_off: "Desactivar el sonido", volume: "Volumen", paused_until: "Sonido en pausa hasta {time}",
   },
   ar: {
     board: "اللوحة", alarms: "الإنذارات", devices: "الأجهزة", tickets: "طلبات الصيانة", patients: "المرضى", people: "الأشخاص", pages: "الصفحات", skip: "انتقل إلى المحتوى",
@@ -59,6 +59,6 @@ export default {
     silent_console: "فقدت هذه الشاشة الاتصال بوحدة العرض. جارٍ إعادة الاتصال.", silent_broker: "فقدت وحدة العرض وسيط الرسائل. جارٍ إعادة الاتصال.",
     silent_hub: "المركز صامت.", silent_beginning: "لم يتكلم المركز بعد.",
     sound: "الصوت", sound_on: "صوت الإنذار مفعّل", sound_off: "صوت الإنذار متوقف على هذه الشاشة", sound_blocked: "المتصفح يمنع الصوت: المس هنا للسماح به",
-    sound_test: "اختبار الصوت", sound_high: "عالية", sound_medium: "متوسطة", sound_low: "منخفضة", volume: "مستوى الصوت", paused_until: "الصوت موقوف حتى {time}",
+    sound_test: "اختبار الصوت", sound_high: "عالية", sound_medium: "متوسطة", sound_low: "منخفضة", turn_on: "تشغيل الصوت", turn_off: "إيقاف الصوت", volume: "مستوى الصوت", paused_until: "الصوت موقوف حتى {time}",
   },
 };
