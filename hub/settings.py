@@ -136,6 +136,8 @@ class LookSettings(_Section, frozen=True, kw_only=True):
     pressure: Literal["mmhg", "kpa"] = "mmhg"
     temperature: Literal["celsius", "fahrenheit"] = "celsius"
     names: Literal["initials", "whole", "hidden"] = "initials"  # of patients, on the board and the wall
+    signs: list[Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]] = []  # shown on the board; none: all there are
+    waves: list[Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]] = []  # wanted on the board, most first
 
 
 class ConsoleSettings(_Section, frozen=True, kw_only=True):
