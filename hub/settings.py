@@ -117,6 +117,7 @@ class ProjectionSettings(_Section, frozen=True, kw_only=True):
 
     path: Path = msgspec.field(default_factory=lambda: Path("projections.db"))
     influxdb: InfluxSettings | None = None
+    lake: LakeSettings | None = None
     sql: SqlSettings | None = None
 
 

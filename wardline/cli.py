@@ -25,6 +25,7 @@ COMMANDS = {
     "pagers": "say who is paged when, or be a pager in this terminal",
     "report": "count the alarms of a week",
     "export": "readings, alarms, device states or tickets of a span of time as CSV, JSON or Parquet",
+    "lake": "the data lake: query in SQL, verify, stats, merge, create",
     "sql": "the tables of the projection into PostgreSQL, MariaDB or MySQL: schema, version, migrate",
     "journal": "check the journal of a hub: verify, gaps, stats",
     "grafana": "build, check or push the dashboards",

@@ -20,6 +20,7 @@ FAREWELL_S = 0.7  # a thread in the middle of a hanging request is left behind a
 
 SINKS = {
     "influxdb": "hub.projections.influxdb.sink",
+    "lake": "hub.projections.lake.sink",
     "sql": "hub.projections.sql.sink",
 }
 """Each section of `projections` and the module whose `sinks(settings, folder)` makes its sinks."""
