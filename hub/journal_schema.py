@@ -3,6 +3,7 @@
 import sqlite3
 
 from hub.adt.tables import ADT
+from hub.audit import DEED_CHAIN
 from hub.journal_waves import WAVES
 
 _TABLES = """
@@ -169,7 +170,7 @@ CREATE TABLE IF NOT EXISTS profile (  -- the profiles people chose over the sett
     "by" TEXT NOT NULL, reason TEXT NOT NULL
 );
 """
-SCHEMA = _TABLES + WAVES + ADT
+SCHEMA = _TABLES + WAVES + ADT + DEED_CHAIN
 
 _ADDED = {
     "device_history": {"ward": "TEXT NOT NULL DEFAULT ''", "bed": "TEXT NOT NULL DEFAULT ''"},

@@ -120,6 +120,11 @@ class ProjectionSettings(_Section, frozen=True, kw_only=True):
     lake: LakeSettings | None = None
     sql: SqlSettings | None = None
 
+    @property
+    def any(self) -> bool:
+        """Whether there is any sink."""
+        return any(getattr(self, name) is not None for name in self.__struct_fields__ if name != "path")
+
 
 class PagerSettings(_Section, frozen=True, kw_only=True):
     """Who is paged, and where the paging keeps its state. Without a file nobody is paged."""
@@ -142,7 +147,11 @@ class LookSettings(_Section, frozen=True, kw_only=True):
 
 
 class ConsoleSettings(_Section, frozen=True, kw_only=True):
-    """The board and the API. There is no login yet: they listen on loopback unless `trusted_network` is true."""
+    """The board and the API, for people with an account, programs with a token and screens that were bound.
+
+    They speak plain http, so they listen on loopback, behind a proxy that speaks https, unless `trusted_network` is
+    true. `demo_person` lets in whoever is at this machine, with every right.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8080
@@ -150,14 +159,26 @@ class ConsoleSettings(_Section, frozen=True, kw_only=True):
     password: str | None = None
     trusted_network: bool = False
     names: list[Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9.-]{1,253}$")]] = []  # further host names of this console
+    people: Path = msgspec.field(default_factory=lambda: Path("people.db"))
+    patients: Path = msgspec.field(default_factory=lambda: Path("patients.db"))
+    demo_person: bool = False
+    idle: Duration = msgspec.field(default_factory=lambda: Duration.parse("15min"))  # signs out who does nothing
+    longest: Duration = msgspec.field(default_factory=lambda: Duration.parse("12h"))  # signs out in any case
     look: LookSettings = msgspec.field(default_factory=LookSettings)
 
     def __post_init__(self) -> None:
+        if self.demo_person and not _is_loopback(self.host):
+            raise ValueError(
+                f"demo_person lets everybody in, so the console may then only listen on loopback, not on {self.host}; "
+                "leave demo_person out and give people accounts: wardline people first-link"
+            )
         if not self.trusted_network and not _is_loopback(self.host):
             raise ValueError(
-                f"the console has no login yet, so it may only listen on loopback, not on {self.host}; "
-                "set trusted_network: true if nobody outside the ward can reach this address"
+                f"the console speaks plain http, so it may only listen on loopback, not on {self.host}; put a proxy "
+                "with https in front of it, or set trusted_network: true if nobody can listen in on this network"
             )
+        if not 60_000 <= self.idle <= self.longest:
+            raise ValueError("idle must be at least 1min, and not longer than longest")
 
 
 class QuotaSettings(_Section, frozen=True, kw_only=True):

@@ -83,11 +83,12 @@ class SetProfile(_Request, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Admit(_Request, frozen=True, kw_only=True, omit_defaults=True):
-    """`admit`: who lies in the bed from `time` (now, if left out) on."""
+    """`admit`: who lies in the bed from `time` (now, if left out) on; with `end`, who lay there until then."""
 
     bed: BedName
     patient: PatientId
     time: Milliseconds | None = None
+    end: Milliseconds | None = None
 
 
 class Discharge(_Request, frozen=True, kw_only=True, omit_defaults=True):
@@ -172,6 +173,13 @@ class TicketCommand(_Request, frozen=True, kw_only=True, omit_defaults=True):
     note: Annotated[str, msgspec.Meta(max_length=2_000)] = ""
 
 
+class Anchor(_Request, frozen=True, kw_only=True, omit_defaults=True):
+    """`anchor`: the newest row of the console's audit trail and its hash, so that the journal's deeds keep them."""
+
+    row: Annotated[int, msgspec.Meta(ge=1)]
+    hash: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
 COMMANDS: dict[str, type[_Request]] = {
     "acknowledge": Command,
     "reset": Command,
@@ -193,6 +201,7 @@ COMMANDS: dict[str, type[_Request]] = {
     "assign-ticket": TicketCommand,
     "note-ticket": TicketCommand,
     "close-ticket": TicketCommand,
+    "anchor": Anchor,
 }
 """Every action of `command/<client>/<action>` and the payload it takes."""
 
@@ -217,6 +226,7 @@ Action = Literal[
     "assign-ticket",
     "note-ticket",
     "close-ticket",
+    "anchor",
 ]
 
 

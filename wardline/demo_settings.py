@@ -53,7 +53,13 @@ def hub_settings(port: int, broker_port: int) -> dict[str, Any]:
         "journal": {"path": "hub/journal.db"},
         "projections": {"path": "hub/projections.db"},
         "rules": ["adult-ward"],
-        "console": {"host": "127.0.0.1", "port": port, "username": CONSOLE, "password": _secret(CONSOLE)},
+        "console": {
+            "port": port,
+            "username": CONSOLE,
+            "password": _secret(CONSOLE),
+            "people": "hub/people.db",
+            "demo_person": True,
+        },
         "wards": [
             {"id": WARD, "title": "Demo ICU", "beds": [{"id": bed, "title": f"Bed {bed}"} for bed in BEDS.values()]}
         ],

@@ -14,6 +14,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.websockets import WebSocket
 
 from chassis.clock import Clock, SystemClock
 from chassis.mqtt import BrokerSettings
@@ -27,12 +28,21 @@ from hub.console.console import Console
 from hub.console.feed import Feed
 from hub.console.guard import Guard, names_of
 from hub.console.openapi import describe
+from hub.console.people.anchors import keep_anchored
+from hub.console.people.people import People, first_link_words
+from hub.console.people.store import PeopleError
 from hub.console.routes import alarms, beds, board, devices, machines, pages, stream, tickets
+from hub.console.routes.audit import router as audit
 from hub.console.routes.burden import router as burden
+from hub.console.routes.events import router as events
 from hub.console.routes.export import router as export
 from hub.console.routes.limits import router as bed_limits
+from hub.console.routes.login import router as login
 from hub.console.routes.notes import router as bed_notes
 from hub.console.routes.observations import router as bed_observations
+from hub.console.routes.pauses import router as bed_pauses
+from hub.console.routes.people import router as accounts
+from hub.console.routes.tokens import router as tokens
 from hub.console.routes.trends import router as bed_trends
 from hub.console.routes.ward_waves import router as ward_waves
 from hub.console.routes.waves import router as bed_waves
@@ -131,16 +141,27 @@ def _console(
         archive=Archive(folder / settings.journal.path),
         chains=Chains(settings, folder),
         pages=PageBook(folder / settings.pagers.path),
+        people=_people(settings, folder, clock),
         clock=clock,
         version=version,
         connected=connected,
     )
 
 
+def _people(settings: HubSettings, folder: Path, clock: Clock) -> People:
+    words = {settings.hub, *(word for ward in settings.wards for word in (ward.id, ward.title))}
+    people = People(settings.console, folder, clock, frozenset(words))
+    if not people.demo and not people.accounts.all():
+        key = people.accounts.first_link(people.console())
+        log.warning("nobody has an account yet; %s", first_link_words(settings.console, key))
+    return people
+
+
 async def _serve(console: Console, session: Session, server: WebServer, stop: asyncio.Event) -> None:
     parts: dict[str, Callable[[], Awaitable[None]]] = {
         "console session": session.run,
         "console beat": lambda: _beat(console),
+        "console anchors": lambda: keep_anchored(console),
         "console ward waves": console.waves.send_wards,
     }
     tasks = [
@@ -159,6 +180,7 @@ async def _serve(console: Console, session: Session, server: WebServer, stop: as
         await asyncio.gather(*tasks, web, return_exceptions=True)
         console.archive.close()
         console.pages.close()
+        console.people.close()
 
 
 async def _outlive(web: asyncio.Task[None]) -> None:
@@ -184,7 +206,7 @@ async def _beat(console: Console) -> None:
 
 def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
     """The web application around `console`."""
-    app = FastAPI(title="Wardline", version=console.version, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Wardline", version=console.version, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.console = console
     app.state.root = board.root_of(settings)
     for part in (machines, beds, alarms, devices, tickets, pages, stream, board):
@@ -193,11 +215,14 @@ def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
     app.include_router(export)
     app.include_router(bed_waves)
     app.include_router(ward_waves)
-    for of_bed in (bed_trends, bed_limits, bed_observations, bed_notes):
+    for of_bed in (bed_trends, bed_limits, bed_observations, bed_notes, bed_pauses):
         app.include_router(of_bed)
+    for of_people in (login, accounts, tokens, audit, events):
+        app.include_router(of_people)
     describe(app)
-    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(Refusal, _refused)  # type: ignore[arg-type]
     app.add_exception_handler(StorageError, _unreadable)
+    app.add_exception_handler(PeopleError, _no_people)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _failed)
@@ -209,14 +234,23 @@ def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
     return app
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(connection: Request | WebSocket, error: Exception) -> Response | None:
     assert isinstance(error, Refusal)
+    if isinstance(connection, WebSocket):  # a browser is told why only when the stream was open
+        await connection.accept()
+        await connection.close(4000 + error.status, error.sentence[:120])
+        return None
     return refusal(error.status, error.sentence)
 
 
 async def _unreadable(_request: Request, error: Exception) -> Response:
     log.warning("%s", error)
     return refusal(503, "the journal cannot be read now; it appears with the first start of the hub")
+
+
+async def _no_people(_request: Request, error: Exception) -> Response:
+    log.warning("%s", error)
+    return refusal(503, "the console cannot read or write who may do what; its log says more")
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:

@@ -22,7 +22,7 @@ class Archive:
     """Opens the journal anew for each query: it may not exist yet, or be moved while the console runs."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="journal-reader")
 
     async def query(self, ask: Callable[[History], _T]) -> _T:
@@ -53,7 +53,7 @@ class Archive:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self, ask: Callable[[History], _T]) -> _T:
-        history = History(self._path)
+        history = History(self.path)
         try:
             return ask(history)
         except sqlite3.Error as error:

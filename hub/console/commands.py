@@ -11,6 +11,7 @@ from vitals.codec import encode
 from vitals.commands import (
     Action,
     Admit,
+    Anchor,
     BedCommand,
     ClearLimit,
     Command,
@@ -40,6 +41,7 @@ Order: TypeAlias = (
     | WriteNote
     | Drill
     | TicketCommand
+    | Anchor
 )
 """What may be sent; the answer repeats its `request`."""
 

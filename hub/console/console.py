@@ -13,6 +13,7 @@ from chassis.clock import Clock
 from hub.console.archive import Archive
 from hub.console.chains import Chains
 from hub.console.commands import Commands
+from hub.console.people.people import People
 from hub.console.streams import Streams
 from hub.console.wards import Wards
 from hub.console.waves import WaveRelay
@@ -30,6 +31,7 @@ class Console:
     archive: Archive
     chains: Chains
     pages: PageBook
+    people: People
     clock: Clock
     version: str
     connected: Callable[[], bool]  # to the broker

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
-from hub.console.answers import schemas
+from hub.console.answers import Answer, schemas
 from hub.console.export import ReadingView
 from hub.console.limit_views import LimitChangeView, LimitsView, LimitView
 from hub.console.observation_views import NoteView, ObservationsView
 from hub.console.page_views import PagedAlarmView, PageView
+from hub.console.people.audit_views import AuditView
+from hub.console.people.proof import Proof
+from hub.console.people.roles import SCREEN_RIGHTS
+from hub.console.people.views import (
+    AccountView,
+    EndedView,
+    GivenLinkView,
+    MeView,
+    NewTokenView,
+    PairingView,
+    RoleView,
+    ScreenView,
+    TokenView,
+    WhoseLinkView,
+)
+from hub.console.rights import open_to_all, policy_of
+from hub.console.routes.pauses import PausedView
 from hub.console.ticket_views import (
     EquipmentView,
     StretchView,
@@ -34,7 +52,19 @@ from hub.console.waves import WaveView
 from rules.burden import Burden
 
 _VIEWS = (
+    AccountView,
+    AuditView,
     Burden,
+    EndedView,
+    GivenLinkView,
+    WhoseLinkView,
+    MeView,
+    NewTokenView,
+    PairingView,
+    Proof,
+    RoleView,
+    ScreenView,
+    TokenView,
     AlarmEventView,
     AlarmView,
     BedView,
@@ -50,6 +80,7 @@ _VIEWS = (
     ObservationsView,
     PagedAlarmView,
     PageView,
+    PausedView,
     QuarantineView,
     ReadingView,
     StretchView,
@@ -65,6 +96,29 @@ _NOTICE = (
 )
 
 
+_WAYS_IN = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token made on the people page, with rights of its own",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "wardline_session",
+        "description": "Who signed in at /login; over https it is __Host-wardline_session. A change also needs the "
+        "header X-CSRF-Token with the value of the cookie wardline_csrf",
+    },
+    "screen": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "wardline_screen",
+        "description": "A screen on a wall that was bound; it may look",
+    },
+}
+_SIGNED_IN: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
+
+
 def describe(app: FastAPI) -> None:
     """Make `app` answer /openapi.json with the whole truth."""
 
@@ -73,7 +127,11 @@ def describe(app: FastAPI) -> None:
             app.openapi_schema = _document(app)
         return app.openapi_schema
 
+    async def openapi() -> Response:
+        return Answer(document())
+
     app.openapi = document  # type: ignore[method-assign]
+    app.add_api_route("/openapi.json", openapi, dependencies=[open_to_all()], include_in_schema=False)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
@@ -83,11 +141,33 @@ def _document(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
     components.update(schemas(_VIEWS)[1])
-    for path in document["paths"].values():
-        for operation in path.values():
-            if "422" in operation["responses"]:
-                operation["responses"]["422"] = {
-                    "description": "What is wrong with the request, in one sentence",
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorView"}}},
-                }
+    document["components"]["securitySchemes"] = _WAYS_IN
+    needed = {
+        (route.path, method.lower()): policy.right
+        for route in app.routes
+        if isinstance(route, APIRoute) and (policy := policy_of(route.dependencies)) is not None
+        for method in route.methods or ()
+    }
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            _complete(operation, needed.get((path, method)))
     return document
+
+
+def _complete(operation: dict[str, Any], right: str | None) -> None:
+    """Add what every route may answer: that the request is wrong, that nobody is signed in, or who may not."""
+    said = operation["responses"]
+    if "422" in said:
+        said["422"] = _refusal("What is wrong with the request, in one sentence")
+    if right is None:
+        operation["security"] = []
+        return
+    operation["security"] = [*_SIGNED_IN, {"screen": []}] if right in SCREEN_RIGHTS else _SIGNED_IN
+    operation["x-right"] = right
+    said["401"] = _refusal("Nobody is signed in")
+    said["403"] = _refusal(f"Who is signed in has not the right `{right}`, or not in this ward")
+
+
+def _refusal(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/ErrorView"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

@@ -1,84 +1,42 @@
-"""Rights: who is at the other end of a request, and the right each route asks for."""
+"""Rights at the door: which right each route asks for, and who is at the other end of a request."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+import asyncio
+from typing import Annotated, Any
 
 from fastapi import Depends, params
 from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
 
 from hub.console.answers import Refusal
+from hub.console.people.people import SESSION, People, cookie
+from hub.console.people.roles import DEMO, RIGHTS, RIGHTS_OF, ROLES, Person, Right, Role
+from hub.console.people.secrets import page_word, same
 
-Right = Literal[
-    "view",
-    "acknowledge",
-    "pause",
-    "limits",
-    "observe",
-    "adt",
-    "devices",
-    "tickets",
-    "export",
-    "admin",
-    "audit",
-    "drill",
-    "own",
-]
-RIGHTS: tuple[Right, ...] = get_args(Right)
+__all__ = ["DEMO", "RIGHTS", "RIGHTS_OF", "ROLES", "Me", "Needs", "Person", "Right", "Role", "needs", "open_to_all"]
 
-Role = Literal["viewer", "nurse", "physician", "charge-nurse", "biomedical", "administrator", "auditor"]
-ROLES: tuple[Role, ...] = get_args(Role)
+NOT_SIGNED_IN = "nobody is signed in here; sign in at /login, or send a token: Authorization: Bearer …"
+LOOK_AGAIN_S = 5.0  # how soon a stream ends after its person was signed out
 
-_WARD: frozenset[Right] = frozenset({"own", "view", "acknowledge", "pause", "observe"})
-
-RIGHTS_OF: Mapping[Role, frozenset[Right]] = {
-    "viewer": frozenset({"own", "view"}),
-    "nurse": _WARD | {"adt"},
-    "physician": _WARD | {"limits", "export"},
-    "charge-nurse": _WARD | {"limits", "adt", "export", "drill", "devices", "tickets"},
-    "biomedical": frozenset({"own", "view", "devices", "tickets", "drill"}),
-    "administrator": frozenset(RIGHTS),
-    "auditor": frozenset({"own", "audit"}),
-}
-"""What each role may do. This table decides, and is printed in docs/how-to/people-and-rights.md."""
-
-Kind = Literal["person", "demo", "token", "screen"]
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Who asks: a person, a program with a token, or a screen on the wall. `wards` None: every ward."""
-
-    name: str
-    role: Role | None  # None: a token or a screen, which has rights of its own
-    rights: frozenset[Right]
-    wards: frozenset[str] | None = None
-    kind: Kind = "person"
-
-    def sees(self, ward: str) -> bool:
-        """Whether `ward` is one of theirs; what belongs to no ward is everybody's."""
-        return not ward or self.wards is None or ward in self.wards
-
-    def may(self, right: Right, ward: str = "") -> bool:
-        """Whether they have the right, and have it in `ward`."""
-        return right in self.rights and self.sees(ward)
-
-    def require(self, right: Right, ward: str = "") -> None:
-        """Raises Refusal when they may not."""
-        if right not in self.rights:
-            raise Refusal(403, f"{self.name} may not do this: it needs the right `{right}`")
-        if not self.sees(ward):
-            raise Refusal(403, f"{self.name} has no rights in ward {ward[:40]}")
-
-
-DEMO = Person(name="Demo", role="administrator", rights=frozenset(RIGHTS), kind="demo")
+def people_of(connection: HTTPConnection) -> People:
+    """The people of the console that serves `connection`."""
+    people: People = connection.app.state.console.people
+    return people
 
 
 def person_at(connection: HTTPConnection) -> Person:
-    """Who is at the other end."""
-    return DEMO
+    """Who is at the other end. Raises Refusal when nobody is."""
+    known: Person | None = getattr(connection.state, "person", None)
+    if known is None:
+        known = people_of(connection).person(connection)
+        if known is None:
+            raise Refusal(401, NOT_SIGNED_IN)
+        connection.state.person = known
+    return known
 
 
 Me = Annotated[Person, Depends(person_at)]
@@ -92,8 +50,13 @@ class Needs:
         self.right = right
 
     def __call__(self, connection: HTTPConnection) -> None:
-        if self.right is not None:
-            person_at(connection).require(self.right, connection.path_params.get("ward", ""))
+        if self.right is None:
+            return
+        me = person_at(connection)
+        me.require(self.right, connection.path_params.get("ward", ""))
+        if connection.scope["type"] == "http" and connection.scope["method"] not in _SAFE and me.kind == "person":
+            _check_page(connection)
+            people_of(connection).active(connection)
 
 
 def needs(right: Right) -> params.Depends:
@@ -109,3 +72,16 @@ def open_to_all() -> params.Depends:
 def policy_of(dependencies: list[Any]) -> Needs | None:
     """The policy among the dependencies of a route; None: somebody forgot it."""
     return next((one.dependency for one in dependencies if isinstance(one.dependency, Needs)), None)
+
+
+async def signed_out(websocket: WebSocket, me: Person) -> None:
+    """Wait until who opened a stream may no longer see it: signed out, revoked, disabled, or in other wards."""
+    people = people_of(websocket)
+    while (found := people.person(websocket)) is not None and (found.rights, found.wards) == (me.rights, me.wards):
+        await asyncio.sleep(LOOK_AGAIN_S)
+
+
+def _check_page(connection: HTTPConnection) -> None:
+    said = connection.headers.get("x-csrf-token", "")
+    if not same(said, page_word(cookie(connection, SESSION))):
+        raise Refusal(403, "the page does not belong to this sign-in; reload it and try again")

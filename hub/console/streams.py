@@ -116,47 +116,90 @@ class Screen:
 
 
 class Streams:
-    """Every open screen."""
+    """Every open screen. Those that see the same wards get the same messages under the same numbers."""
 
     def __init__(self, whole: Numbered) -> None:
         self._make_whole = whole
-        self._number = 0
-        self._screens: set[Screen] = set()
+        self._audiences: dict[frozenset[str] | None, _Audience] = {None: _Audience()}
 
     @property
     def screens(self) -> int:
         """How many are open."""
-        return len(self._screens)
+        return sum(len(audience.screens) for audience in self._audiences.values())
 
-    def open(self) -> Screen | None:
-        """A new screen; None when there are too many."""
-        if len(self._screens) >= MAX_SCREENS:
+    def open(self, wards: frozenset[str] | None = None) -> Screen | None:
+        """A new screen, of these wards or of all; None when there are too many."""
+        if self.screens >= MAX_SCREENS:
             return None
-        screen = Screen(self._whole)
-        self._screens.add(screen)
+        audience = self._audiences.setdefault(wards, _Audience())
+        screen = Screen(lambda: self._whole(wards, audience))
+        audience.screens.add(screen)
         return screen
 
     def forget(self, screen: Screen) -> None:
         """The screen is gone."""
-        self._screens.discard(screen)
+        for wards, audience in list(self._audiences.items()):
+            audience.screens.discard(screen)
+            if not audience.screens and wards is not None:
+                del self._audiences[wards]
 
     def send(self, make: Numbered) -> None:
-        """Send the same message to every screen; made only if somebody looks."""
-        self._number += 1
-        if self._screens:
-            text = _text(make(self._number))
-            for screen in self._screens:
-                screen.put(text)
+        """Send the same message to every screen that may see it; made only if somebody looks."""
+        for wards, audience in self._audiences.items():
+            if not audience.screens:
+                audience.number += wards is None
+                continue
+            message = narrowed(make(audience.number + 1), wards)
+            if message is not None:
+                audience.number += 1
+                text = _text(message)
+                for screen in audience.screens:
+                    screen.put(text)
 
     def close(self) -> None:
         """End every stream."""
-        for screen in self._screens:
-            screen.close()
+        for audience in self._audiences.values():
+            for screen in audience.screens:
+                screen.close()
 
-    def _whole(self) -> str:
+    def _whole(self, wards: frozenset[str] | None, audience: _Audience) -> str:
         # It says all up to the number last used; what is numbered later is queued behind it.
-        return _text(self._make_whole(self._number))
+        return _text(narrowed(self._make_whole(audience.number), wards))
 
 
-def _text(message: Message) -> str:
+class _Audience:
+    """The screens that see the same wards, and the number of their last message."""
+
+    __slots__ = ("number", "screens")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.screens: set[Screen] = set()
+
+
+def narrowed(message: Message, wards: frozenset[str] | None) -> Message | None:
+    """What is left of a message for who sees these wards only; None: nothing. What is of no ward is everybody's."""
+    if wards is None:
+        return message
+    match message:
+        case Whole():
+            seen = [ward for ward in message.wards if ward.ward in wards]
+            return msgspec.structs.replace(message, wards=seen, equipment=_seen(message.equipment, wards))
+        case EquipmentMessage():
+            return msgspec.structs.replace(message, equipment=_seen(message.equipment, wards))
+        case WardMessage():
+            return message if message.ward.ward in wards else None
+        case AlarmMessage():
+            return message if message.ward in wards else None
+        case EventMessage():
+            return message if message.event.alarm.ward in ("", *wards) else None
+        case _:
+            return message
+
+
+def _seen(alarms: list[AlarmView], wards: frozenset[str]) -> list[AlarmView]:
+    return [alarm for alarm in alarms if alarm.ward in ("", *wards)]
+
+
+def _text(message: Message | None) -> str:
     return msgspec.json.encode(message).decode()

@@ -22,7 +22,7 @@ SHIPPED = Path(__file__).parents[2] / "config/prometheus"
 HUB = """
 hub: hub-1
 broker: {{port: {port}}}
-console: {{port: {console}}}
+console: {{port: {console}, demo_person: true}}
 metrics: {{port: {metrics}}}
 rules: [probe.yaml]
 projections: {{influxdb: {{url: "http://127.0.0.1:9", token: "env:WARDLINE_TEST_TOKEN"}}}}

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 
 from hub.console.answers import Answer, Refusal, says
 from hub.console.console import Here
-from hub.console.rights import needs
+from hub.console.rights import Me, needs, signed_out
 from hub.console.times import parse_time
 from hub.console.waves import Onlooker, WaveView, stored_view
 from vitals.identity import BedKey
@@ -19,6 +19,7 @@ from vitals.parameters import WAVEFORMS
 SEND_TIMEOUT_S = 10.0  # a screen that takes nothing for so long is gone
 GOING_DOWN = 1012
 TOO_MANY = 1013
+SIGNED_OUT = 4401
 NO_SUCH_BED = 4404
 MINUTE_MS = 60_000
 MOST_MS = 10 * MINUTE_MS
@@ -33,7 +34,7 @@ router = APIRouter(tags=["beds"])
 
 
 @router.websocket("/api/v1/beds/{ward}/{bed}/waves", dependencies=[needs("view")])
-async def look(websocket: WebSocket, here: Here, ward: str, bed: str) -> None:
+async def look(websocket: WebSocket, here: Here, me: Me, ward: str, bed: str) -> None:
     """Each frame of each waveform of the bed as the gateway sends it, until the screen looks elsewhere."""
     key = BedKey(ward, bed)
     await websocket.accept()
@@ -44,9 +45,12 @@ async def look(websocket: WebSocket, here: Here, ward: str, bed: str) -> None:
     if onlooker is None:
         await websocket.close(TOO_MANY, "too many screens look at waves")
         return
-    parts = [asyncio.create_task(_send(websocket, onlooker)), asyncio.create_task(_listen(websocket))]
+    watch = asyncio.create_task(signed_out(websocket, me))
+    parts = [asyncio.create_task(_send(websocket, onlooker)), asyncio.create_task(_listen(websocket)), watch]
     try:
         await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        if watch.done():
+            await websocket.close(SIGNED_OUT, "nobody is signed in here any more")
     finally:
         here.waves.forget(onlooker)
         for part in parts:

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.system]
 SETTINGS = """
 hub: hub-1
 broker: {port: %(broker)d}
-console: {port: %(console)d}
+console: {port: %(console)d, demo_person: true}
 pagers: {file: pagers.yaml, base_url: "http://127.0.0.1:%(console)d"}
 rules: [probe.yaml]
 wards:

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.system]
 SETTINGS = """
 hub: hub-1
 broker: {{port: {broker}}}
-console: {{port: {console}}}
+console: {{port: {console}, demo_person: true}}
 wards: [{{id: icu, beds: [{{id: "1"}}, {{id: "2"}}]}}]
 gateways:
   - {{id: gw-1, devices: [{{id: mon-a, bed: icu/1}}, {{id: mon-b, bed: icu/2}}, {{id: spare}}]}}
