@@ -8,13 +8,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from grafana.panels import NOTICE, SCHEMA_VERSION, WIDTH, Json
-from grafana.queries import SOURCE
+from grafana.expand import columns_of
+from grafana.layout import SCHEMA_VERSION, TAG, WIDTH
+from grafana.panels import NOTICE
+from grafana.sources import SOURCES, Json, text_of
 from vitals.errors import UsageError
 
 LONGEST_RANGE_H = 72  # what InfluxDB 3 Core answers
-_RANGE = re.compile(r"now-(\d+)([smhd])")
-_HOURS = {"s": 1 / 3600, "m": 1 / 60, "h": 1.0, "d": 24.0}
+LONG = "2.x"  # in the title and description of a panel that asks for more
+_HOURS = {"s": 1 / 3600, "m": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
+_SPAN = re.compile(r"(?:now-)?(\d+)([smhdw])")
+_BACK = re.compile(r"now\(\) *- *(\d+[smhdw])")
+_USED = re.compile(r"\$\{(\w+)(?:[.:][^}]*)?\}|\$(\w+)")
+_GRAFANAS_OWN = re.compile(r"__\w+|timeFilter|interval|tag_\w+|col|m")
+_LINK = re.compile(r"/d/([\w-]+)(\S*)")
 
 
 def read_folder(folder: Path) -> dict[str, Json]:
@@ -37,11 +44,13 @@ def problems(dashboards: dict[str, Json]) -> list[str]:
     """Everything wrong, as `file: what`."""
     found = [f"{name}: {problem}" for name, board in dashboards.items() for problem in _problems(board)]
     uids = [board.get("uid") for board in dashboards.values()]
-    return found + [
+    found += [
         f"{name}: uid {uid} is used twice"
         for name, uid in zip(dashboards, uids, strict=True)
         if uid and uids.count(uid) > 1
     ]
+    by_uid = {str(board.get("uid")): board for board in dashboards.values()}
+    return found + [f"{name}: {said}" for name, board in dashboards.items() for said in _link_problems(board, by_uid)]
 
 
 def panels_of(board: Json) -> list[Json]:
@@ -49,16 +58,30 @@ def panels_of(board: Json) -> list[Json]:
     return [inner for panel in board.get("panels", []) for inner in (panel, *panel.get("panels", []))]
 
 
-def queries_of(board: Json) -> Iterator[tuple[str, str]]:
-    """(where, InfluxQL) of every panel, variable and annotation."""
+def variables_of(board: Json) -> list[Json]:
+    """The choices at the top."""
+    return list(board.get("templating", {}).get("list", []))
+
+
+def queries_of(board: Json) -> Iterator[tuple[str, Json]]:
+    """(where, target) of every panel, variable and annotation."""
     for panel in panels_of(board):
         for target in panel.get("targets", []):
-            yield f"panel {panel.get('title')} {target.get('refId')}", target.get("query", "")
-    for variable in board.get("templating", {}).get("list", []):
-        yield f"variable {variable.get('name')}", variable.get("query", "")
+            yield f"panel {panel.get('title')} {target.get('refId')}", target
+    for variable in variables_of(board):
+        if variable.get("type") == "query":
+            asked = variable.get("query", "")
+            query = asked.get("query", "") if isinstance(asked, dict) else asked
+            yield f"variable {variable.get('name')}", {"datasource": variable.get("datasource"), "query": query}
     for mark in board.get("annotations", {}).get("list", []):
-        yield f"annotation {mark.get('name')}", mark.get("query", "")
-        yield f"annotation {mark.get('name')}, target", mark.get("target", {}).get("query", "")
+        yield f"annotation {mark.get('name')}", mark
+        yield f"annotation {mark.get('name')}, target", mark.get("target", {})
+
+
+def span_h(text: str) -> float | None:
+    """The hours of a span such as 3h or now-3h; None when it is not one."""
+    match = _SPAN.fullmatch(text)
+    return int(match[1]) * _HOURS[match[2]] if match else None
 
 
 def _problems(board: Json) -> Iterator[str]:
@@ -67,27 +90,29 @@ def _problems(board: Json) -> Iterator[str]:
     for key in ("uid", "title"):
         if not board.get(key):
             yield f"has no {key}"
-    yield from _range_problems(board.get("time", {}).get("from", ""))
+    if TAG not in board.get("tags", []):
+        yield f"has not the tag {TAG}"
+    yield from _span_problems("time.from", board.get("time", {}).get("from", ""))
+    for offered in board.get("timepicker", {}).get("quick_ranges", []):
+        yield from _span_problems(f"the range {offered.get('display')}", offered.get("from", ""))
     panels = panels_of(board)
     yield from _repeated("panel id", [panel.get("id") for panel in panels])
     yield from _overlaps(board.get("panels", []))
     for panel in panels:
         yield from _panel_problems(panel)
-    for where, query in queries_of(board):
-        if query.startswith("SELECT") and "$timeFilter" not in query:
-            yield f"{where} is not bounded by the time range"
-        elif not query.startswith(("SELECT", "SHOW TAG VALUES")):
-            yield f"{where} is no InfluxQL query: {query!r}"
-    for part in (*board.get("templating", {}).get("list", []), *board.get("annotations", {}).get("list", [])):
-        if part.get("datasource") != SOURCE:
-            yield f"{part.get('name')} does not use the data source {SOURCE['uid']}"
+    for where, target in queries_of(board):
+        yield from (f"{where} {problem}" for problem in _query_problems(target))
+    offered = {variable.get("name") for variable in variables_of(board)}
+    for name in sorted(_variables_used(board) - offered):
+        yield f"uses the variable {name}, which it does not have"
 
 
 def _panel_problems(panel: Json) -> Iterator[str]:
     title = panel.get("title") or panel.get("type")
     if panel.get("type") == "row":
         return
-    if NOTICE not in panel.get("description", ""):
+    about = panel.get("description", "")
+    if NOTICE not in about:
         yield f"panel {title} does not say that it is no primary alarm"
     if panel.get("type") == "text":
         return
@@ -95,19 +120,81 @@ def _panel_problems(panel: Json) -> Iterator[str]:
     if not targets:
         yield f"panel {title} asks nothing"
     yield from (f"panel {title}: {problem}" for problem in _repeated("refId", [one.get("refId") for one in targets]))
-    for asker in (panel, *targets):
-        if asker.get("datasource") != SOURCE:
-            yield f"panel {title} {asker.get('refId', '')} does not use the data source {SOURCE['uid']}"
-    if panel.get("fieldConfig", {}).get("defaults", {}).get("custom", {}).get("spanNulls"):
+    sources = [one.get("datasource") for one in targets]
+    if any(source != panel.get("datasource") for source in sources):
+        yield f"panel {title} asks another data source than it says"
+    defaults = panel.get("fieldConfig", {}).get("defaults", {})
+    if defaults.get("custom", {}).get("spanNulls"):
         yield f"panel {title} draws lines over gaps"
+    if not defaults.get("noValue"):
+        yield f"panel {title} does not say what it shows where there is no data"
+    span = panel.get("timeFrom")
+    if span is not None and not (LONG in str(title) and LONG in about):
+        yield from (f"panel {title}: {problem}" for problem in _span_problems("timeFrom", span))
 
 
-def _range_problems(since: str) -> Iterator[str]:
-    match = _RANGE.fullmatch(since)
-    if match is None:
-        yield f"time.from is {since!r}, must be such as now-3h"
-    elif int(match[1]) * _HOURS[match[2]] >= LONGEST_RANGE_H:
-        yield f"time.from is {since}, must be under {LONGEST_RANGE_H} h"
+def _query_problems(target: Json) -> Iterator[str]:
+    source = target.get("datasource") or {}
+    if source not in SOURCES.values():
+        yield f"does not use a data source of ours ({', '.join(SOURCES)})"
+        return
+    query = text_of(target)
+    if not query:
+        yield "asks nothing"
+    if source["type"] != "influxdb":
+        return
+    if query.startswith("SHOW TAG VALUES"):
+        bounded = bool(_BACK.search(query))
+    else:
+        bounded = query.startswith("SELECT") and 0 < query.count('FROM "') == query.count("$timeFilter")
+    if not bounded:
+        yield f"is not bounded by the time range: {query!r}"
+    for back in _BACK.findall(query):
+        yield from _span_problems("its query", back)
+
+
+def _span_problems(where: str, span: str) -> Iterator[str]:
+    hours = span_h(span)
+    if hours is None:
+        yield f"{where} is {span!r}, must be such as now-3h"
+    elif hours >= LONGEST_RANGE_H:
+        yield f"{where} is {span}, must be under {LONGEST_RANGE_H} h"
+
+
+def _variables_used(board: Json) -> set[str]:
+    """Names of variables in queries and in what people read; patterns of matchers and mappings have none."""
+    texts = [text_of(target) for _, target in queries_of(board)]
+    for panel in panels_of(board):
+        texts += [str(panel.get("title", "")), str(panel.get("options", {}).get("content", ""))]
+    names = {first or second for text in texts for first, second in _USED.findall(text)}
+    return {name for name in names if not _GRAFANAS_OWN.fullmatch(name)}
+
+
+def _link_problems(board: Json, by_uid: dict[str, Json]) -> Iterator[str]:
+    """A way to a dashboard that is not there, with a choice it does not have, or made of a column nobody asks for."""
+    for place, url in _links(board):
+        for uid, rest in _LINK.findall(url):
+            there = by_uid.get(uid)
+            if there is None:
+                yield f"{place} leads to {uid}, which is no dashboard here"
+                continue
+            offered = {variable.get("name") for variable in variables_of(there)}
+            for name in re.findall(r"var-(\w+)=", rest):
+                if name not in offered:
+                    yield f"{place} sets {name}, which {uid} does not have"
+    for panel in panels_of(board):
+        asked = {name for target in panel.get("targets", []) for name in columns_of(text_of(target))}
+        for name in re.findall(r"__data\.fields\.(\w+)", json.dumps(panel)):
+            if name not in asked:
+                yield f"panel {panel.get('title')} has a link with {name}, which it does not ask for"
+
+
+def _links(board: Json) -> Iterator[tuple[str, str]]:
+    for one in board.get("links", []):
+        yield f"the link {one.get('title')}", one.get("url", "")
+    for panel in panels_of(board):
+        for url in re.findall(r'"url": "([^"]+)"', json.dumps(panel)):
+            yield f"panel {panel.get('title')}", url
 
 
 def _repeated(noun: str, values: Iterable[Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from rules.documents import RuleSet
 from vitals.alarms import PRIORITY_RANK
 
 COLOURS = {"high": "red", "medium": "yellow", "low": "blue"}
+SCORE_COLOURS = {"high": "red", "medium": "yellow"}
 
 Thresholds = dict[str, Any]
 
@@ -26,6 +27,18 @@ def thresholds(rule_set: RuleSet, parameter: str, normal: str = "transparent") -
         broken = [limit for limit in limits if _broken_between(limit, low, high)]
         gravest = max(broken, key=lambda limit: PRIORITY_RANK[limit.priority], default=None)
         steps.append({"color": COLOURS[gravest.priority] if gravest else normal, "value": low})
+    return {"mode": "absolute", "steps": steps}
+
+
+def score_bands(rule_set: RuleSet, score: str) -> Thresholds:
+    """The zones of a score's total, in the colour of the response each asks for."""
+    steps: list[dict[str, Any]] = []
+    start: int | None = None
+    for highest, response in rule_set.tables[score].responses:
+        colour = SCORE_COLOURS.get(response.risk, "transparent")
+        if not steps or steps[-1]["color"] != colour:
+            steps.append({"color": colour, "value": start})
+        start = highest + 1
     return {"mode": "absolute", "steps": steps}
 
 

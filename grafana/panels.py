@@ -1,29 +1,16 @@
-"""Panels and dashboards as the classic v1 JSON that Grafana 11 to 13 load; plain dicts, nothing hidden."""
+"""Panels as the classic v1 JSON that Grafana 11 to 13 load; plain dicts, nothing hidden."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from grafana.queries import SOURCE
-from vitals.parameters import Parameter
+from grafana.sources import Json
 
-Json = dict[str, Any]
-
-SCHEMA_VERSION = 42
 PLUGIN_VERSION = "11.0.0"  # the oldest Grafana these options are written for; newer ones migrate from here
 NOTICE = "Secondary notification and record, never the primary alarm of a monitor."
 NO_VALUE = "–"
-WIDTH = 24
-
-_UNITS = {"%": "percent", "Cel": "celsius", "mm[Hg]": "suffix:mmHg"}
-
-
-def target(query: str, *, table: bool = True, alias: str = "") -> Json:
-    """One InfluxQL query of a panel; panels give it its refId."""
-    made: Json = {"datasource": SOURCE, "query": query, "rawQuery": True}
-    made["resultFormat"] = "table" if table else "time_series"
-    return made | ({"alias": alias} if alias else {})
+NO_DATA = "no data"
 
 
 def notice(text: str) -> Json:
@@ -43,33 +30,103 @@ def table(
     targets: Sequence[Json],
     *,
     columns: Sequence[Json] = (),
-    hide: Sequence[str] = (),
+    transform: Sequence[Json] = (),
     sort: str | None = None,
+    descending: bool = False,
 ) -> Json:
-    """A table; several targets are merged into one row per bed, for which their times must be hidden."""
-    transformations: list[Json] = []
-    if hide:
-        transformations.append({"id": "filterFieldsByName", "options": {"exclude": {"names": list(hide)}}})
-    if len(targets) > 1:
-        transformations.append({"id": "merge", "options": {}})
+    """A table of what the targets answer, after the transformations."""
     defaults = {"custom": {"align": "auto", "cellOptions": {"type": "auto"}}, "noValue": NO_VALUE}
     options: Json = {"showHeader": True, "cellHeight": "sm"}
     if sort:
-        options["sortBy"] = [{"displayName": sort, "desc": False}]
-    return _panel("table", title, about, targets, defaults, columns, options) | {"transformations": transformations}
+        options["sortBy"] = [{"displayName": sort, "desc": descending}]
+    made = _panel("table", title, about, targets, defaults, columns, options)
+    return made | {"transformations": list(transform)}
 
 
-def stat(title: str, about: str, query: Json, defaults: Json) -> Json:
-    """The newest number, large; a dash when there is none."""
+def without(*names: str, only: str = "") -> Json:
+    """Leave these columns out, of some targets or of all. A renamed column still answers to its old name here."""
+    made: Json = {"id": "filterFieldsByName", "options": {"exclude": {"names": list(names)}}}
+    return made | (_only(only) if only else {})
+
+
+def renamed(names: dict[str, str], *, only: str = "") -> Json:
+    """Give columns other names, those of some targets or of all."""
+    organised: Json = {"excludeByName": {}, "indexByName": {}, "renameByName": names}
+    made: Json = {"id": "organize", "options": organised}
+    return made | (_only(only) if only else {})
+
+
+def timed(name: str, only: str) -> list[Json]:
+    """The time of some targets' rows as a column of its own name. Merging knows columns by the name they came with,
+    so to rename it would not do."""
+    number = {"targetField": "Time", "destinationType": "number"}
+    summed = {"mode": "reduceRow", "reduce": {"include": ["Time"], "reducer": "sum"}, "alias": name}
+    return [
+        {"id": "convertFieldType", **_only(only), "options": {"conversions": [number]}},
+        {"id": "calculateField", **_only(only), "options": summed | {"replaceFields": False}},
+    ]
+
+
+def ordered(*names: str) -> Json:
+    """Put the columns into this order; the others come after."""
+    places = {name: index for index, name in enumerate(names)}
+    return {"id": "organize", "options": {"excludeByName": {}, "indexByName": places, "renameByName": {}}}
+
+
+def _only(refs: str) -> Json:
+    return {"filter": {"id": "byRefId", "options": f"/^[{refs}]$/"}}
+
+
+MERGE: Json = {"id": "merge", "options": {}}  # rows of all targets that agree in their common columns become one
+
+
+def stat(title: str, about: str, targets: Sequence[Json], defaults: Json, *, names: bool = False) -> Json:
+    """The newest number of each series, large; a dash when there is none."""
     options: Json = {
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         "colorMode": "background",
         "graphMode": "none",
-        "textMode": "value",
+        "textMode": "value_and_name" if names else "auto",
         "justifyMode": "auto",
         "orientation": "auto",
     }
-    return _panel("stat", title, about, [query], defaults | {"noValue": NO_VALUE}, (), options)
+    return _panel("stat", title, about, targets, {"noValue": NO_VALUE, **defaults}, (), options)
+
+
+def gauges(title: str, about: str, targets: Sequence[Json], defaults: Json) -> Json:
+    """A horizontal bar for each series."""
+    options: Json = {
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "displayMode": "basic",
+        "orientation": "horizontal",
+        "showUnfilled": True,
+        "valueMode": "color",
+    }
+    return _panel("bargauge", title, about, targets, {"noValue": NO_DATA, **defaults}, (), options)
+
+
+def shares(title: str, about: str, targets: Sequence[Json], overrides: Sequence[Json] = ()) -> Json:
+    """A ring of how many there are of each."""
+    options: Json = {
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+        "pieType": "donut",
+        "displayLabels": ["name", "value"],
+        "legend": {"showLegend": True, "displayMode": "list", "placement": "right", "calcs": [], "values": ["value"]},
+    }
+    return _panel("piechart", title, about, targets, {"noValue": NO_DATA, "decimals": 0}, overrides, options)
+
+
+def timeline(title: str, about: str, targets: Sequence[Json], mappings: Sequence[Json]) -> Json:
+    """A bar for each series, in the colour of the state it is in."""
+    defaults: Json = {"custom": {"fillOpacity": 80, "lineWidth": 0}, "mappings": list(mappings)}
+    options: Json = {
+        "mergeValues": True,
+        "showValue": "auto",
+        "alignValue": "left",
+        "rowHeight": 0.9,
+        "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom", "calcs": []},
+    }
+    return _panel("state-timeline", title, about, targets, {"noValue": NO_DATA, **defaults}, (), options)
 
 
 def trend(
@@ -78,31 +135,44 @@ def trend(
     targets: Sequence[Json],
     defaults: Json,
     *,
-    points: bool = False,
-    bands: bool = False,
+    draw: str = "line",
+    limits: str = "off",
     overrides: Sequence[Json] = (),
+    interval: str = "5s",
 ) -> Json:
-    """Lines over time. Gaps stay gaps; `points` for values that come once in a while; `bands` draws the thresholds."""
+    """Lines, points, bars or a stack over time. Gaps stay gaps; `limits` says how the thresholds are drawn.
+
+    `interval` must be wider than the pace of the data, or every other interval is empty.
+    """
     custom = {
-        "drawStyle": "points" if points else "line",
+        "drawStyle": {"points": "points", "bars": "bars"}.get(draw, "line"),
+        "lineInterpolation": "stepAfter" if draw == "steps" else "linear",
         "lineWidth": 1,
-        "pointSize": 6 if points else 4,
-        "showPoints": "always" if points else "auto",
+        "pointSize": 6 if draw == "points" else 4,
+        "showPoints": "always" if draw == "points" else "auto",
         "spanNulls": False,
-        "fillOpacity": 0,
-        "thresholdsStyle": {"mode": "line+area" if bands else "off"},
+        "fillOpacity": {"bars": 60, "stack": 40}.get(draw, 0),
+        "stacking": {"mode": "normal" if draw == "stack" else "none", "group": "A"},
+        "thresholdsStyle": {"mode": limits},
     }
     options: Json = {
         "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom", "calcs": []},
         "tooltip": {"mode": "multi", "sort": "none"},
     }
-    made = _panel("timeseries", title, about, targets, {"custom": custom, **defaults}, overrides, options)
-    return made | {"interval": "5s"}  # wider than the second between readings, or every other interval is empty
+    made = _panel(
+        "timeseries", title, about, targets, {"noValue": NO_DATA, "custom": custom, **defaults}, overrides, options
+    )
+    return made | {"interval": interval}
 
 
 def row(title: str, panels: Sequence[Json]) -> Json:
     """A closed row; its panels ask nothing until it is opened."""
     return {"type": "row", "title": title, "collapsed": True, "panels": list(panels)}
+
+
+def over(panel: Json, span: str) -> Json:
+    """The panel over a span of its own, such as 24h, whatever the time range of the dashboard."""
+    return panel | {"timeFrom": span}
 
 
 def column(name: str, **properties: Any) -> Json:
@@ -116,66 +186,9 @@ def matching(pattern: str, **properties: Any) -> Json:
     return column(pattern, **properties) | {"matcher": {"id": "byRegexp", "options": pattern}}
 
 
-def unit(parameter: Parameter) -> Json:
-    """How numbers of a parameter are written."""
-    return {"unit": _UNITS.get(parameter.unit, f"suffix:{parameter.unit}"), "decimals": parameter.decimals}
-
-
-def variable(name: str, label: str, query: str) -> Json:
-    """A choice made at the top of the dashboard; devices that stand at no bed (`-`) are not offered."""
-    return {
-        "type": "query",
-        "name": name,
-        "label": label,
-        "datasource": SOURCE,
-        "query": query,
-        "definition": query,
-        "refresh": 2,  # whenever the time range changes
-        "regex": "/^[^-].*/",
-        "sort": 7,  # natural order
-        "multi": False,
-        "includeAll": False,
-    }
-
-
-def annotation(name: str, query: str, text: str, tags: str) -> Json:
-    """Marks from InfluxQL. Written twice: Grafana reads `target`, older ones and the API the keys beside it."""
-    said = {"query": query, "textColumn": text, "tagsColumn": tags}
-    made = {"name": name, "datasource": SOURCE, "enable": True, "hide": False, "iconColor": "red"}
-    return made | said | {"target": {"refId": "Anno", "fromAnnotations": True, "datasource": SOURCE} | said}
-
-
-def dashboard(
-    uid: str,
-    title: str,
-    about: str,
-    panels: Sequence[tuple[Json, int, int]],
-    variables: Sequence[Json],
-    *,
-    since: str,
-    refresh: str,
-    marks: Sequence[Json] = (),
-    links: Sequence[Json] = (),
-) -> Json:
-    """A whole dashboard from (panel, width, height), laid out in reading order."""
-    return {
-        "uid": uid,
-        "title": title,
-        "description": f"{about} {NOTICE}",
-        "tags": ["wardline"],
-        "schemaVersion": SCHEMA_VERSION,
-        "version": 1,
-        "editable": False,
-        "graphTooltip": 1,  # one crosshair over all trends
-        "timezone": "browser",
-        "time": {"from": since, "to": "now"},
-        "refresh": refresh,
-        "timepicker": {"refresh_intervals": ["5s", "10s", "30s", "1m", "5m"]},
-        "templating": {"list": list(variables)},
-        "annotations": {"list": list(marks)},
-        "links": list(links),
-        "panels": _laid_out(panels),
-    }
+def steps(*zones: tuple[float | None, str]) -> Json:
+    """Colours from each value up."""
+    return {"mode": "absolute", "steps": [{"value": value, "color": colour} for value, colour in zones]}
 
 
 def _panel(
@@ -192,29 +205,8 @@ def _panel(
         "title": title,
         "description": f"{about} {NOTICE}",
         "pluginVersion": PLUGIN_VERSION,
-        "datasource": SOURCE,
+        "datasource": targets[0]["datasource"],
         "targets": [{"refId": chr(ord("A") + index), **query} for index, query in enumerate(targets)],
         "fieldConfig": {"defaults": defaults, "overrides": list(overrides)},
         "options": options,
     }
-
-
-def _laid_out(panels: Sequence[tuple[Json, int, int]]) -> list[Json]:
-    """Panels with ids and places: left to right, a new line when the next one does not fit."""
-    placed: list[Json] = []
-    number, left, top, tallest = 0, 0, 0, 0
-    for panel, width, height in panels:
-        if left + width > WIDTH:
-            left, top, tallest = 0, top + tallest, 0
-        number += 1
-        made = {"id": number, "gridPos": {"x": left, "y": top, "w": width, "h": height}, **panel}
-        if panel["type"] == "row":
-            inner = []
-            for index, nested in enumerate(panel["panels"]):
-                number += 1
-                place = {"x": index % 2 * 12, "y": top + 1 + index // 2 * 8, "w": 12, "h": 8}
-                inner.append({"id": number, "gridPos": place, **nested})
-            made["panels"] = inner
-        placed.append(made)
-        left, tallest = left + width, max(tallest, height)
-    return placed

@@ -1,24 +1,35 @@
-"""The generated dashboards: up to date, whole, true to the rules, and every query answered by a real InfluxDB."""
+"""The generated dashboards: up to date, whole, true to the rules, and linked to one another."""
 
 import json
 import re
-import time
-import warnings
 
 import pytest
 import yaml
 
-from grafana.boards import SHIPPED, bed, dashboards, text_of, ward_overview
-from grafana.check import panels_of, problems, queries_of, read_folder
-from grafana.limits import COLOURS, limits_of, thresholds
+from grafana.agreement import disagreements
+from grafana.boards import SHIPPED, dashboards, text_of
+from grafana.check import panels_of, problems, queries_of, read_folder, variables_of
+from grafana.limits import COLOURS, limits_of, score_bands, thresholds
+from grafana.model import lost_keys
 from grafana.panels import NOTICE
-from grafana.queries import SOURCE
+from grafana.provision import influxdb, prometheus
+from grafana.sources import METRICS, VITALS
+from grafana.sources import text_of as asked
+from rules.burden import REFERENCE_PER_BED_DAY
 from rules.library import read_set
 from vitals.parameters import PARAMETERS
 
 RULES = read_set("adult-ward")
 BOARDS = dashboards(RULES)
-QUERIES = [(name, where, query) for name, board in BOARDS.items() for where, query in queries_of(board)]
+WARD, BED = BOARDS["ward-overview.json"], BOARDS["bed.json"]
+
+
+def copy(board):
+    return json.loads(text_of(board))
+
+
+def panel_of(board, title):
+    return next(panel for panel in panels_of(board) if panel["title"] == title)
 
 
 def test_the_files_are_what_the_rules_say():
@@ -27,63 +38,39 @@ def test_the_files_are_what_the_rules_say():
     }
 
 
-def test_the_shipped_dashboards_have_no_problem():
-    assert problems(read_folder(SHIPPED)) == []
+def test_building_twice_makes_the_same():
+    again = dashboards(read_set("adult-ward"))
+    assert {name: text_of(board) for name, board in again.items()} == {
+        name: text_of(board) for name, board in BOARDS.items()
+    }
+
+
+def test_the_shipped_dashboards_have_no_problem_and_agree_with_the_rules():
+    shipped = read_folder(SHIPPED)
+    assert len(shipped) == 5
+    assert problems(shipped) == []
+    assert disagreements(shipped, RULES) == []
 
 
 def test_grafanas_own_model_of_a_dashboard_knows_every_key():
-    from grafana_foundation_sdk.cog.encoder import JSONEncoder
-    from grafana_foundation_sdk.cog.plugins import register_default_plugins
-
-    with warnings.catch_warnings():  # it would rather have schema v2, which Grafana 11 and 12 cannot load
-        warnings.simplefilter("ignore", DeprecationWarning)
-        from grafana_foundation_sdk.models.dashboard import Dashboard
-    register_default_plugins()
-    for board in BOARDS.values():
-        given = json.loads(text_of(board))
-        for mark in given["annotations"]["list"]:  # these keys are the data source's own
-            for key in ("query", "textColumn", "tagsColumn", "target"):
-                del mark[key]
-        back = json.loads(JSONEncoder().encode(Dashboard.from_json(given)))
-        assert list(_lost(given, back)) == []
+    assert lost_keys(BOARDS) == []
 
 
-def _lost(given, back, path="$"):
-    """Where `back` lacks something of `given`; what the model adds does not matter."""
-    if isinstance(given, dict) and isinstance(back, dict):
-        for key, value in given.items():
-            yield from _lost(value, back[key], f"{path}.{key}") if key in back else [f"{path}.{key}"]
-    elif isinstance(given, list) and isinstance(back, list) and len(given) == len(back):
-        for index, (one, other) in enumerate(zip(given, back, strict=True)):
-            yield from _lost(one, other, f"{path}[{index}]")
-    elif given != back:
-        yield path
+def test_a_key_grafana_does_not_know_is_found():
+    board = copy(WARD)
+    board["panels"][1]["colour"] = "red"
+    assert lost_keys({"ward.json": board}) == ["ward.json: Grafana's model does not keep $.panels[1].colour"]
 
 
 @pytest.mark.parametrize("name", [name for name in PARAMETERS if limits_of(RULES, name)])
 def test_colours_change_exactly_at_the_limits_of_the_rules(name):
     bounds = {limit.value for limit in limits_of(RULES, name)}
-    shown = 0
-    for panel in (panel for board in BOARDS.values() for panel in panels_of(board)):
-        for steps in _steps_for(panel, name):
-            shown += 1
-            assert {step["value"] for step in steps} == {None, *bounds}
-            for limit in limits_of(RULES, name):
-                beyond = limit.value - 0.001 if limit.side == "low" else limit.value
-                assert _colour(steps, beyond) in (COLOURS[limit.priority], COLOURS["high"])
-            assert _colour(steps, _normal(name)) == "transparent"
-    assert shown
-
-
-def _steps_for(panel, name):
-    asked = " ".join(target["query"] for target in panel.get("targets", []))
-    if f'("{name}")' not in asked:
-        return
-    if panel["type"] in ("stat", "timeseries") and "count(" not in asked:
-        yield panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
-    for override in panel.get("fieldConfig", {}).get("overrides", []):
-        if override["matcher"] == {"id": "byName", "options": PARAMETERS[name].label}:
-            yield from (made["value"]["steps"] for made in override["properties"] if made["id"] == "thresholds")
+    steps = thresholds(RULES, name)["steps"]
+    assert {step["value"] for step in steps} == {None, *bounds}
+    for limit in limits_of(RULES, name):
+        beyond = limit.value - 0.001 if limit.side == "low" else limit.value
+        assert _colour(steps, beyond) in (COLOURS[limit.priority], COLOURS["high"])
+    assert _colour(steps, _normal(name)) == "transparent"
 
 
 def _colour(steps, value):
@@ -106,90 +93,145 @@ def test_the_gravest_limit_gives_the_colour():
     ]
 
 
+def test_the_score_has_the_bands_of_its_table():
+    steps = score_bands(RULES, "news2")["steps"]
+    assert [(step["value"], step["color"]) for step in steps] == [(None, "transparent"), (5, "yellow"), (7, "red")]
+
+
+@pytest.mark.parametrize("board", ["ward-overview.json", "bed.json"])
+def test_every_panel_whose_limits_are_changed_by_hand_is_found(board):
+    changed = 0
+    for index, panel in enumerate(panels_of(BOARDS[board])):
+        for path, zones in _thresholds(panel.get("fieldConfig", {})):
+            if len(zones) < 2 or "Alarms" in path or "High" in path:
+                continue  # no limit, or no parameter
+            spoilt = copy(BOARDS[board])
+            spot = dict(_thresholds(panels_of(spoilt)[index]["fieldConfig"]))[path]
+            spot[1]["value"] += 1
+            found = disagreements({board: spoilt}, RULES)
+            assert len(found) >= 1, (panel["title"], path)
+            assert panel["title"] in found[0]
+            changed += 1
+    assert changed >= 8
+
+
+def _thresholds(config):
+    """(where, steps) of every thresholds of a panel."""
+    if steps := config.get("defaults", {}).get("thresholds"):
+        yield "defaults", steps["steps"]
+    for override in config.get("overrides", []):
+        for made in override["properties"]:
+            if made["id"] == "thresholds":
+                yield override["matcher"]["options"], made["value"]["steps"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda board: panel_of(board, "HR")["fieldConfig"]["defaults"].pop("thresholds"), "other limits for HR"),
+        (lambda board: panel_of(board, "Temp")["fieldConfig"]["defaults"].update(unit="fahrenheit"), "'fahrenheit'"),
+        (lambda board: board.update(tags=["wardline", "rules:neonatal"]), "made from the rules neonatal"),
+    ],
+)
+def test_what_disagrees_with_the_rules_is_found(spoil, said):
+    board = copy(BED)
+    spoil(board)
+    assert any(said in problem for problem in disagreements({"bed.json": board}, RULES))
+
+
+def test_a_limit_changed_in_the_rules_makes_the_files_wrong():
+    stricter = read_set("neonatal")
+    assert stricter.id not in text_of(BED)
+    assert disagreements(BOARDS, stricter)
+
+
 def test_every_parameter_has_a_trend_on_the_bed_dashboard():
-    asked = " ".join(
-        target["query"]
-        for panel in panels_of(bed(RULES))
-        if panel["type"] == "timeseries"
-        for target in panel["targets"]
+    drawn = " ".join(
+        asked(target) for panel in panels_of(BED) if panel["type"] == "timeseries" for target in panel["targets"]
     )
-    assert [name for name in PARAMETERS if f'mean("{name}")' not in asked] == []
+    assert [name for name in PARAMETERS if f'mean("{name}")' not in drawn] == []
 
 
 def test_a_trend_with_bands_shows_only_parameters_of_those_limits():
-    for panel in panels_of(bed(RULES)):
+    for panel in panels_of(BED):
         if panel["type"] == "timeseries":
-            names = [name for name in PARAMETERS if any(f'mean("{name}")' in t["query"] for t in panel["targets"])]
-            drawn = panel["fieldConfig"]["defaults"]["thresholds"]
+            names = [name for name in PARAMETERS if any(f'mean("{name}")' in asked(t) for t in panel["targets"])]
+            drawn = panel["fieldConfig"]["defaults"].get("thresholds")
             assert all(thresholds(RULES, name) == drawn for name in names), panel["title"]
 
 
-def test_every_trend_leaves_gaps_open():
-    trends = [panel for board in BOARDS.values() for panel in panels_of(board) if panel["type"] == "timeseries"]
-    assert len(trends) > 10
-    assert all(panel["fieldConfig"]["defaults"]["custom"]["spanNulls"] is False for panel in trends)
+def test_every_trend_leaves_gaps_open_and_no_panel_shows_nothing_as_a_number():
+    for board in BOARDS.values():
+        for panel in panels_of(board):
+            defaults = panel.get("fieldConfig", {}).get("defaults", {})
+            if panel["type"] == "timeseries":
+                assert defaults["custom"]["spanNulls"] is False
+                zeros = [t for t in panel["targets"] if "fill(0)" in asked(t)]
+                assert all("count(" in asked(t) for t in zeros), panel["title"]  # only records can be counted as none
+            if panel["type"] not in ("row", "text"):
+                assert defaults["noValue"] in ("–", "no data"), panel["title"]
 
 
-def test_links_lead_to_dashboards_that_exist():
-    uids = {board["uid"] for board in BOARDS.values()}
+def test_every_dashboard_is_linked_from_another_and_every_bed_is_one_click_away():
     linked = set(re.findall(r"/d/([a-z-]+)", json.dumps(list(BOARDS.values()))))
-    assert linked == uids
+    assert linked == {board["uid"] for board in BOARDS.values()}
+    for board, titles in (("ward-overview.json", ["Beds", "Alarms standing"]), ("alarms.json", ["Burden by bed"])):
+        for title in titles:
+            assert "var-bed=${__data.fields.bed}" in json.dumps(panel_of(BOARDS[board], title)), title
 
 
-def expand(query, now_s):
-    """The query as Grafana would send it for bed icu/1 or icu/2 and the last half hour."""
-    filled = query.replace("$timeFilter", f"time >= {(now_s - 1800) * 1000}ms and time <= {(now_s + 60) * 1000}ms")
-    for variable, value in (("$__interval", "10s"), ("$ward", "icu"), ("$bed", "1")):
-        filled = filled.replace(variable, value)
-    assert "$" not in filled
-    return filled
+def test_wards_and_beds_can_be_chosen_together():
+    for board, names in (("ward-overview.json", ["ward"]), ("bed.json", ["ward", "bed"]), ("alarms.json", ["ward"])):
+        chosen = {variable["name"]: variable["multi"] for variable in variables_of(BOARDS[board])}
+        assert all(chosen[name] for name in names)
 
 
-@pytest.mark.parametrize(("board", "where", "query"), QUERIES, ids=[f"{b}-{w}" for b, w, _ in QUERIES])
-def test_every_query_finds_its_columns_in_a_real_influxdb(ward_in_influx, board, where, query):
-    server, database = ward_in_influx
-    series = server.query(expand(query, int(time.time())), database)
-    assert series, f"{where} found nothing"
-    if query.startswith("SHOW"):
-        assert [row[1] for row in series[0]["values"]] in (["icu"], ["1", "2"])
-        return
-    outer = query[: query.rfind(" FROM (")] if " FROM (" in query else query.split(" FROM ")[0]
-    wanted = re.findall(r'AS "([^"]+)"', outer) or re.findall(r'"([^"]+)"', outer)
-    if "count(" in outer and not re.findall(r'AS "', outer):
-        wanted = ["count"]
-    columns = series[0]["columns"]
-    assert [name for name in wanted if name not in columns] == []
-    for name in wanted:
-        index = columns.index(name)
-        assert any(row[index] is not None for one in series for row in one["values"]), (
-            f"{where}: {name} is always empty"
-        )
+def test_what_one_row_of_the_ward_shows():
+    panel = panel_of(WARD, "Beds")
+    shown = list(panel["transformations"][-1]["options"]["indexByName"])
+    assert shown[:7] == ["ward", "bed", "Last heard", "NEWS2", "Risk", "High", "Alarms"]
+    assert {"HR", "SpO2", "NIBP sys", "NIBP since", "Temp", "Temp since"} <= set(shown)
 
 
-def test_alarms_that_have_ended_are_not_standing(ward_in_influx):
-    server, database = ward_in_influx
-    (query,) = (query for _, where, query in QUERIES if where.startswith("panel Alarms standing"))
-    (series,) = server.query(expand(query, int(time.time())), database)
-    beds = [row[series["columns"].index("bed")] for row in series["values"]]
-    assert beds == ["2"]
+def test_the_published_figure_is_drawn_where_alarms_per_bed_and_day_are():
+    panels = [panel for panel in panels_of(BOARDS["alarms.json"]) if panel["title"].startswith("Alarms per bed")]
+    assert len(panels) == 3
+    for panel in panels:
+        assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"] == REFERENCE_PER_BED_DAY == 187
+        assert "187" in panel["description"]
 
 
-def test_a_stale_value_is_no_present_value(ward_in_influx):
-    server, database = ward_in_influx
-    (query,) = (q for name, where, q in QUERIES if name == "ward-overview.json" and where == "panel Values now A")
-    rows = server.query(expand(query, int(time.time())), database)
-    assert [one["tags"]["bed"] for one in rows] == ["1"]  # bed 2 has sent reasons instead of numbers for minutes
+def test_the_table_of_a_bed_goes_by_one_to_sixty_minutes():
+    (step,) = (variable for variable in variables_of(BED) if variable["name"] == "step")
+    assert [option["value"] for option in step["options"]] == ["1m", "5m", "15m", "60m"]
+    assert "time(${step})" in asked(panel_of(BED, "By ${step}")["targets"][0])
 
 
-def test_provisioning_fits_the_dashboards():
+def test_only_a_panel_marked_so_asks_for_more_than_influxdb_3_core_answers():
+    long = [
+        (name, panel["title"])
+        for name, board in BOARDS.items()
+        for panel in panels_of(board)
+        if panel.get("timeFrom", "").endswith("d")
+    ]
+    assert long == [("alarms.json", "Alarms per bed and day, 30 days (2.x)")]
+
+
+def test_provisioning_makes_the_data_sources_that_push_makes():
     provisioning = SHIPPED.parent / "provisioning"
-    (source,) = yaml.safe_load((provisioning / "datasources" / "wardline.yaml").read_text())["datasources"]
-    assert {"type": source["type"], "uid": source["uid"]} == SOURCE
-    assert source["jsonData"]["version"] == "InfluxQL"
-    assert source["secureJsonData"] == {"httpHeaderValue1": "Token $INFLUXDB_TOKEN"}
+    text = (provisioning / "datasources" / "wardline.yaml").read_text()
+    one, other = yaml.safe_load(text)["datasources"]
+    pushed = influxdb("$INFLUXDB_URL", "$INFLUXDB_DATABASE", "$INFLUXDB_TOKEN") | {"editable": False}
+    assert one == pushed
+    assert other == prometheus("$PROMETHEUS_URL") | {"editable": False}
+    assert {source["uid"] for source in (one, other)} == {VITALS["uid"], METRICS["uid"]}
     (provider,) = yaml.safe_load((provisioning / "dashboards" / "wardline.yaml").read_text())["providers"]
     assert provider["allowUiUpdates"] is False
     assert provider["disableDeletion"] is True
+
+
+def first(board, kind):
+    return next(panel for panel in panels_of(board) if panel["type"] == kind)
 
 
 @pytest.mark.parametrize(
@@ -197,24 +239,79 @@ def test_provisioning_fits_the_dashboards():
     [
         (lambda board: board.update(schemaVersion=36), "schemaVersion is 36"),
         (lambda board: board.update(uid=""), "has no uid"),
-        (lambda board: board["time"].update({"from": "now-7d"}), "must be under 72 h"),
+        (lambda board: board.update(tags=[]), "has not the tag wardline"),
+        (lambda board: board["time"].update({"from": "now-7d"}), "time.from is now-7d, must be under 72 h"),
+        (
+            lambda board: board["timepicker"]["quick_ranges"][0].update({"from": "now-30d"}),
+            "Last 15 minutes is now-30d",
+        ),
+        (lambda board: board["panels"][1].update(timeFrom="4d"), "timeFrom is 4d, must be under 72 h"),
+        (lambda board: board["panels"][1].update(timeFrom="soon"), "must be such as now-3h"),
         (lambda board: board["panels"][2].update(id=1), "panel id 1 is used twice"),
         (lambda board: board["panels"][2]["gridPos"].update(y=0), "lies on panel"),
         (lambda board: board["panels"][1].update(description="Vitals"), "no primary alarm"),
-        (lambda board: board["panels"][1]["targets"][0].pop("datasource"), "does not use the data source"),
+        (lambda board: board["panels"][1]["targets"][0].pop("datasource"), "asks another data source"),
+        (lambda board: board["panels"][1]["targets"][0].pop("datasource"), "does not use a data source of ours"),
         (lambda board: board["panels"][1]["targets"][0].update(query="SELECT 1"), "not bounded by the time range"),
+        (lambda board: board["panels"][1]["targets"][0].update(query=""), "asks nothing"),
+        (
+            lambda board: board["panels"][1]["targets"][0].update(
+                query='SELECT last("a") FROM (SELECT "a" FROM "b") WHERE $timeFilter AND 1=1 AND "c" FROM "d"'
+            ),
+            "not bounded by the time range",
+        ),
+        (
+            lambda board: board["panels"][1]["targets"][0].update(
+                query='SELECT "hr" FROM "vitals" WHERE time > now() - 90d AND $timeFilter'
+            ),
+            "its query is 90d, must be under 72 h",
+        ),
         (lambda board: board["panels"][1]["targets"][1].update(refId="A"), "refId A is used twice"),
         (lambda board: board["panels"][1].update(targets=[]), "asks nothing"),
-        (lambda board: board["panels"][5]["fieldConfig"]["defaults"]["custom"].update(spanNulls=True), "over gaps"),
-        (lambda board: board["templating"]["list"][0].update(datasource=None), "does not use the data source"),
+        (
+            lambda board: first(board, "timeseries")["fieldConfig"]["defaults"]["custom"].update(spanNulls=True),
+            "over gaps",
+        ),
+        (lambda board: first(board, "table")["fieldConfig"]["defaults"].pop("noValue"), "where there is no data"),
+        (lambda board: board["templating"]["list"][0].update(datasource=None), "does not use a data source of ours"),
+        (lambda board: board["templating"]["list"][0].update(query="SHOW TAG VALUES"), "not bounded"),
+        (lambda board: board["templating"].update(list=[]), "uses the variable ward, which it does not have"),
+        (lambda board: board["links"][0].update(url="/d/wardline-nowhere"), "leads to wardline-nowhere"),
+        (lambda board: board["links"][0].update(url="/d/wardline-ward?var-bed=1"), "sets bed, which wardline-ward"),
     ],
 )
 def test_what_is_wrong_in_a_dashboard_is_found(spoil, said):
-    board = json.loads(text_of(ward_overview(RULES)))
-    spoil(board)
-    assert any(said in problem for problem in problems({"ward.json": board})), problems({"ward.json": board})
+    boards = {name: copy(board) for name, board in BOARDS.items()}
+    spoil(boards["ward-overview.json"])
+    assert any(said in problem for problem in problems(boards)), problems(boards)
+
+
+def test_a_link_made_of_a_column_nobody_asks_for_is_found():
+    board = copy(BED)
+    for target in panel_of(board, "Alarms")["targets"]:
+        target["query"] = target["query"].replace('"ward", "bed", ', "")
+    assert any("has a link with bed" in problem for problem in problems({**BOARDS, "bed.json": board}))
+
+
+def test_two_dashboards_of_one_uid_are_found():
+    assert any("is used twice" in problem for problem in problems({**BOARDS, "mine.json": copy(BED)}))
 
 
 def test_every_panel_says_that_it_is_no_primary_alarm():
     for board in BOARDS.values():
         assert all(NOTICE in panel["description"] for panel in panels_of(board) if panel["type"] != "row")
+
+
+def test_no_query_names_a_metric_there_is_not():
+    from edge_agent import metrics as edge
+    from hub import metrics as hub
+    from hub.console import metrics as console
+    from hub.pagers import metrics as pagers
+    from hub.projections import metrics as projections
+
+    families = {family for part in (hub, projections, pagers, console, edge) for family in part.FAMILIES}
+    there = {one.name for one in families} | {f"{one.name}_bucket" for one in families if one.kind == "histogram"}
+    for name in ("devices.json", "pipeline.json"):
+        for where, target in queries_of(BOARDS[name]):
+            if target["datasource"] == METRICS:
+                assert set(re.findall(r"\bwardline_\w+", asked(target))) <= there, where
