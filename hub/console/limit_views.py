@@ -14,7 +14,7 @@ class _View(msgspec.Struct, frozen=True, kw_only=True):
     """A part of an answer."""
 
 
-class LinkView(_View, frozen=True, kw_only=True):
+class ChainLinkView(_View, frozen=True, kw_only=True):
     """One link of a chain. `where` is `profile ID`, `ward/ID`, `bed/WARD/BED` or `patient/ID`; the nearest is last."""
 
     where: str
@@ -42,7 +42,7 @@ class LimitView(_View, frozen=True, kw_only=True):
     least: float
     most: float
     decimals: int
-    links: list[LinkView]
+    links: list[ChainLinkView]
 
 
 class LimitsView(_View, frozen=True, kw_only=True):
@@ -86,12 +86,12 @@ def limit_view(one: Explained) -> LimitView:
         least=parameter.low,
         most=parameter.high,
         decimals=parameter.decimals,
-        links=[_link_view(link) for link in one.links],
+        links=[_chain_link_view(link) for link in one.links],
     )
 
 
-def _link_view(link: Link) -> LinkView:
+def _chain_link_view(link: Link) -> ChainLinkView:
     fields = link._asdict()
     for name in ("where", "by", "reason", "note"):
         fields[name] = printable(fields[name])
-    return LinkView(**fields)
+    return ChainLinkView(**fields)

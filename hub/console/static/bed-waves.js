@@ -4,7 +4,9 @@ import { make, mark, say } from "./dom.js";
 import { Sweep, Wave } from "./wave-sweep.js";
 
 const RETRY_MS = 2000;
-const LANE = 84; // CSS pixels
+const LEAST_LANE = 76; // CSS pixels
+const MOST_LANE = 124;
+const NAMES = 62; // of the width, for the names of the waves
 const ORDER = ["ecg_ii", "ecg", "pleth", "abp_w", "resp", "co2_w"];
 const LABELS = { ecg_ii: "ECG II", ecg: "ECG", pleth: "Pleth", abp_w: "ABP", resp: "Resp", co2_w: "CO₂" };
 const COLOURS = { ecg_ii: "hr", ecg: "hr", pleth: "spo2", resp: "rr", abp_w: "abp", co2_w: "co2" };
@@ -12,6 +14,7 @@ const COLOURS = { ecg_ii: "hr", ecg: "hr", pleth: "spo2", resp: "rr", abp_w: "ab
 export class Waves {
   #waves = new Map(); // channel → Wave
   #shown = "";
+  #lane = LEAST_LANE;
 
   constructor(root, page) {
     this.root = root;
@@ -51,6 +54,9 @@ export class Waves {
   // A lane for each channel that has something to show. What is silent is not drawn on.
   #lay(anew = false) {
     const living = this.silent ? [] : ORDER.filter((channel) => this.#waves.get(channel)?.alive());
+    const room = this.root.nextElementSibling.clientHeight - 12; // as high as the numbers beside them
+    const lane = living.length === 0 ? 0 : Math.max(LEAST_LANE, Math.min(MOST_LANE, Math.floor(room / living.length)));
+    if (Math.abs(lane - this.#lane) > 3) anew = true;
     const shown = living.join(" ");
     if (shown === this.#shown && !anew) return;
     this.#shown = shown;
@@ -59,20 +65,21 @@ export class Waves {
       this.sweep.stop();
       return;
     }
-    this.canvas.style.height = `${LANE * living.length}px`;
+    this.#lane = lane;
+    this.canvas.style.height = `${lane * living.length}px`;
     this.canvas.setAttribute("aria-label", this.page.t("waves_of", { waves: living.map((channel) => LABELS[channel]).join(", ") }));
-    this.labels.replaceChildren(...living.map((channel, lane) => this.#label(channel, lane)));
+    this.labels.replaceChildren(...living.map((channel, number) => this.#label(channel, number)));
     const style = getComputedStyle(this.root);
     const width = this.canvas.clientWidth;
-    this.sweep.lanes(living.map((channel, lane) => ({ wave: this.#waves.get(channel), x: 0, y: lane * LANE, width, height: LANE, colour: style.getPropertyValue(`--${COLOURS[channel]}`).trim() })));
+    this.sweep.lanes(living.map((channel, number) => ({ wave: this.#waves.get(channel), x: NAMES, y: number * lane, width: width - NAMES - 8, height: lane, colour: style.getPropertyValue(`--${COLOURS[channel]}`).trim() })));
     this.sweep.start();
   }
 
-  #label(channel, lane) {
+  #label(channel, number) {
     const label = make("span", "wave-label");
     say(label, LABELS[channel]);
     mark(label, "colour", COLOURS[channel]);
-    label.style.setProperty("top", `${lane * LANE + 4}px`);
+    label.style.setProperty("top", `${number * this.#lane + 4}px`);
     return label;
   }
 }

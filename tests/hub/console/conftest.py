@@ -57,6 +57,21 @@ def new_console(tmp_path, broker):
     console.kill()
 
 
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory):
+    """A console with the real hub behind it, which the tests of a module share."""
+    broker = Broker(_mosquitto(), tmp_path_factory.mktemp("broker"))
+    broker.start()
+    beds = {"1": "Bed 1", "2": "Bed 2", "3": "Bed 3"}
+    console = _rig.ConsoleProcess(tmp_path_factory.mktemp("ward"), free_port(), broker.port, beds=beds)
+    with _rig.real_hub(console):
+        console.start()
+        _rig.until(lambda: console.get("/healthz")[0] == 200, within=20, what="the hub is not heard")
+        yield console
+    console.stop()
+    broker.kill()
+
+
 class Archivist:
     """Writes a journal as the hub does."""
 

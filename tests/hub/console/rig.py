@@ -297,3 +297,16 @@ class ConsoleProcess:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait(timeout=10)
+
+
+@contextlib.contextmanager
+def real_hub(console):
+    """`wardline hub run --part ingest` with the settings of `console`, until the block ends."""
+    words = [sys.executable, "-m", "wardline", "hub", "run", "--part", "ingest", "--config", str(console.config)]
+    with (console.folder / "hub.log").open("ab") as log:
+        process = subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=10)

@@ -108,70 +108,125 @@ def facts(line: Line):
 
 # Over HTTP.
 
+OVERRIDE = (
+    'INSERT INTO limit_override (time, change, scope, rule, bound, profile, "by", reason, set_at, expires)'
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+STAY = 'INSERT INTO admission (ward, bed, patient, start, "end", "by") VALUES (?, ?, ?, ?, ?, ?)'
+SCORE = 'INSERT INTO score (ward, bed, time, "table", total, complete, risk, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)'
+ENTRY = (
+    'INSERT INTO entry (ward, bed, time, received, "by", name, value, until, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'
+)
 
-def trends(console, **query):
-    query = {"from": START, "to": START + 10 * MINUTE, "columns": 10, **query}
-    words = "&".join(f"{name}={value}" for name, value in query.items())
-    return json.loads(console.get(f"/api/v1/beds/icu/1/trends?{words}")[2])
+
+def minute(number):
+    return START + number * MINUTE
+
+
+def changed(at, change, scope, bound, *, expires=None, profile="adult-ward"):
+    values = (minute(at), change, scope, "spo2-low", bound, profile, "doctor-1", "why", minute(at), expires)
+    return Write(OVERRIDE, values)
 
 
 @pytest.fixture(scope="module")
-def lived(journal):
-    """Ten minutes: a gap, a patient who came in the middle, limits that changed, an alarm, a score."""
+def lived(journal, rig):
+    """Ten minutes: a gap, a change of patient in it, limits that came and went, an alarm, a score, an entry."""
     rows = [*each_second(0, 120, hr=70, spo2=97), *each_second(300, 600, hr=90, spo2=93)]
     journal.records(*[(START + at, data) for at, _, data in rows])
-    override = (
-        'INSERT INTO limit_override (time, change, scope, rule, bound, profile, "by", reason, set_at, expires)'
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    alarm = rig.alarm("1", onset=minute(6), raised=minute(6), changed=minute(6))
+    journal.events(
+        journal.event(alarm, "raised", minute(6)),
+        journal.event(alarm, "acknowledged", minute(7), "nurse-1"),
+        journal.event(alarm, "cleared", minute(8)),
     )
     batch = Batch()
     batch.writes += [
-        Write(
-            'INSERT INTO admission (ward, bed, patient, start, "end", "by", ended_by) VALUES (?, ?, ?, ?, ?, ?, ?)',
-            ("icu", "1", "p-1", START - MINUTE, START + 3 * MINUTE, "n", "n"),
-        ),
-        Write(
-            'INSERT INTO admission (ward, bed, patient, start, "by") VALUES (?, ?, ?, ?, ?)',
-            ("icu", "1", "p-2", START + 4 * MINUTE, "n"),
-        ),
-        Write(
-            override,
-            (START + MINUTE, "set", "bed/icu/1", "spo2-low", 88.0, PROFILE, "d", "why", START + MINUTE, None),
-        ),
-        Write(
-            override,
-            (START + 2 * MINUTE, "cleared", "bed/icu/1", "spo2-low", 88.0, PROFILE, "d", "", START + MINUTE, None),
-        ),
-        Write(
-            override,
-            (
-                START + 5 * MINUTE,
-                "set",
-                "patient/p-2",
-                "spo2-low",
-                85.0,
-                "",
-                "d",
-                "COPD",
-                START + 5 * MINUTE,
-                START + 7 * MINUTE,
-            ),
-        ),
-        Write(
-            'INSERT INTO score (ward, bed, time, "table", total, complete, risk, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-            ("icu", "1", START + MINUTE, "news2", 5, 1, "medium", b"{}"),
-        ),
+        Write(STAY, ("icu", "1", "p-1", minute(-1), minute(3), "n")),
+        Write(STAY, ("icu", "1", "p-2", minute(4), None, "n")),
+        changed(1, "set", "bed/icu/1", 88.0),
+        changed(2, "cleared", "bed/icu/1", 88.0),
+        changed(2, "set", "patient/p-2", 85.5, expires=minute(7), profile=""),
+        changed(1, "set", "bed/icu/2", 70.0),
+        Write(SCORE, ("icu", "1", minute(1), "news2", 5, 1, "medium", b"{}")),
+        Write(SCORE, ("icu", "1", minute(5), "news2", None, 0, "", b"{}")),
+        Write(ENTRY, ("icu", "1", minute(5), minute(5), "nurse-1", "oxygen", 1.0, None, "")),
     ]
     journal.journal.commit(batch)
 
 
-PROFILE = "adult-general"
+def trends(console, **query):
+    query = {"from": START, "to": minute(10), "columns": 10, **query}
+    words = "&".join(f"{name}={value}" for name, value in query.items())
+    status, _, text = console.get(f"/api/v1/beds/icu/1/trends?{words}")
+    assert status == 200, text
+    return json.loads(text)
+
+
+def line_of(found, parameter):
+    return next(line for line in found["lines"] if line["parameter"] == parameter)
 
 
 def test_the_answer_says_what_was_measured_and_what_was_not(console, lived):
     found = trends(console)
-    lines = {line["parameter"]: line for line in found["lines"]}
-    assert list(lines) == ["hr", "spo2"]
-    assert (found["from"], found["to"], found["step_ms"]) == (START, START + 10 * MINUTE, MINUTE)
-    assert [(time - START) // MINUTE for time in lines["hr"]["times"]] == [0, 1, 5, 6, 7, 8, 9]
-    assert lines["hr"]["gaps"] == [{"start": START + 119_000, "end": START + 300_000, "reason": "no_data"}]
+    assert (found["from"], found["to"], found["step_ms"]) == (START, minute(10), MINUTE)
+    assert [line["parameter"] for line in found["lines"]] == ["hr", "spo2"]
+    line = line_of(found, "hr")
+    assert line["times"] == [minute(number) for number in (0, 1, 5, 6, 7, 8, 9)]
+    assert line["gaps"] == [{"start": START + 119_000, "end": minute(5), "reason": "no_data"}]
+
+
+def test_limits_are_those_of_the_time_and_of_whoever_lay_there(console, lived):
+    bands = line_of(trends(console), "spo2")["limits"]
+    assert [((band["start"] - START) / MINUTE, band["low"]) for band in bands] == [
+        (0, 90.0),
+        (1, 88.0),
+        (2, 90.0),
+        (4, 85.5),  # set for a patient who came two minutes later
+        (7, 90.0),  # and ended by itself
+    ]
+    assert bands[-1]["end"] == minute(10)
+    assert {band["extreme_low"] for band in bands} == {85.0}
+
+
+def test_each_alarm_is_one_span_with_who_saw_it(console, lived):
+    (alarm,) = trends(console)["alarms"]
+    assert (alarm["start"], alarm["end"], alarm["parameter"]) == (minute(6), minute(8), "spo2")
+
+
+def test_an_alarm_that_began_before_the_span_reaches_into_it(console, lived):
+    (alarm,) = trends(console, **{"from": minute(7)})["alarms"]
+    assert alarm["start"] == minute(6)
+    assert trends(console, to=minute(6))["alarms"] == []
+
+
+def test_a_score_is_there_from_its_change_and_null_while_it_was_incomplete(console, lived):
+    found = trends(console)
+    assert [(score["time"], score["total"]) for score in found["scores"]] == [(minute(1), 5), (minute(5), None)]
+    later = trends(console, **{"from": minute(3)})["scores"]
+    assert [score["total"] for score in later] == [5, None]  # the first one held when the span began
+    assert [entry["name"] for entry in found["entered"]] == ["oxygen"]
+
+
+def test_it_says_who_lay_there_and_can_begin_with_the_present_patient(console, lived):
+    found = trends(console)
+    assert [(stay["patient"], stay["end"]) for stay in found["stays"]] == [("p-1", minute(3)), ("p-2", None)]
+    own = trends(console, stay="true")
+    assert own["from"] == minute(4)
+    assert [stay["patient"] for stay in own["stays"]] == ["p-2"]
+    assert line_of(own, "hr")["times"][0] >= minute(4)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "word"),
+    [
+        ("beds/icu/9/trends", 404, "there is no bed icu/9"),
+        ("beds/icu/1/trends?parameters=pulse", 422, "there is no parameter"),
+        ("beds/icu/1/trends?from=2025-01-01&to=2025-06-01", 422, "further apart than 168 h"),
+        ("beds/icu/1/trends?from=5&to=4", 422, "before"),
+        ("beds/icu/1/trends?columns=0", 422, "columns"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused_with_a_sentence(console, journal, query, status, word):
+    found, _, text = console.get(f"/api/v1/{query}")
+    assert found == status
+    assert word in json.loads(text)["error"]
