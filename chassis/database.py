@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from vitals.errors import StorageError
@@ -35,6 +38,31 @@ def open_database(path: Path, page_bytes: int = 4096) -> sqlite3.Connection:
         connection.close()
         raise StorageError(f"cannot open the database {path}: {error}") from error
     return connection
+
+
+def insert_many(
+    db: sqlite3.Connection, into: str, rows: Sequence[Iterable[object]], width: int, otherwise: str = ""
+) -> None:
+    """Insert `rows` of `width` columns: `into` is all before VALUES, `otherwise` all after it.
+
+    Many at a time: between any two steps of a statement this thread gives up the interpreter lock, and beside a busy
+    thread it waits milliseconds to have it back. With `executemany` each row is a step.
+    """
+    at = 0
+    while at < len(rows):
+        size = next(size for size in _AT_ONCE if size <= len(rows) - at)
+        values = list(itertools.chain.from_iterable(rows[at : at + size]))
+        db.execute(_insert(into, width, size, otherwise), values)
+        at += size
+
+
+_AT_ONCE = (256, 64, 16, 4, 1)  # few statements, so that each is prepared once
+
+
+@lru_cache(maxsize=64)
+def _insert(into: str, width: int, rows: int, otherwise: str) -> str:
+    row = f"({', '.join('?' * width)})"
+    return f"{into} VALUES {', '.join([row] * rows)} {otherwise}"
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:

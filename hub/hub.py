@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -68,6 +69,8 @@ from vitals.sessions import Heartbeat, HubStatus
 HEARTBEAT_S = 5.0
 ADVANCE_S = 0.25
 SNAPSHOT_S = 1.0
+SETTLED_S = 60.0
+SWITCH_S = 0.002  # the thread that commits waits so long for the interpreter, several times a commit
 MISMATCH = "bookkeeping-mismatch"
 WAITING_ROWS = 20_000  # readings kept in memory while the disk takes nothing; the gateways keep them anyway
 
@@ -198,6 +201,8 @@ class Hub:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
+        sys.setswitchinterval(SWITCH_S)
+        asyncio.get_running_loop().call_later(SETTLED_S, gc.freeze)  # by then every bed has what stays with it
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "broker session": self.session.run,
             "listener": self.listener.run,

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chassis.database import open_database
+from chassis.database import insert_many, open_database
 from chassis.failpoints import failpoint
 from hub.journal_gaps import GapRow, Key, read_ranges, refill, save_gaps, save_settled
 from hub.journal_schema import SCHEMA, add_columns
@@ -237,10 +237,12 @@ class Journal:
         event_ids: list[int] = []
         try:
             db.execute("BEGIN IMMEDIATE")
-            db.executemany(
-                "INSERT INTO record (gateway, epoch, seq, device, ward, bed, time, received, late, body)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            insert_many(
+                db,
+                "INSERT INTO record (gateway, epoch, seq, device, ward, bed, time, received, late, body)",
                 batch.records,
+                width=10,
+                otherwise="ON CONFLICT DO NOTHING",
             )
             save_waves(db, batch.waves)
             for event in batch.events:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from chassis.database import insert_many
 from hub.journal_gaps import Key
 
 PRUNE_ROWS = 200  # old frames that go with each commit, and twice as many as come
@@ -57,10 +58,13 @@ class WaveRow(NamedTuple):
 
 def save_waves(db: sqlite3.Connection, rows: Sequence[WaveRow]) -> None:
     """Write frames down. Inside a transaction."""
-    db.executemany(
+    insert_many(
+        db,
         "INSERT INTO wave (gateway, epoch, seq, device, channel, ward, bed, time, received, clock, rate, scale,"
-        ' "offset", unit, samples) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+        ' "offset", unit, samples)',
         rows,
+        width=15,
+        otherwise="ON CONFLICT DO NOTHING",
     )
 
 

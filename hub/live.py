@@ -30,6 +30,7 @@ class Judged(NamedTuple):
     scores: tuple[ScoreResult, ...] = ()
     pause: LivePause | None = None
     patient: str = ""
+    patient_since: int | None = None
 
 
 class _Source:
@@ -157,21 +158,11 @@ class LivePicture:
     def _bed(self, key: BedKey, sources: tuple[str, ...], now: int, judged: Judged) -> LiveBed:
         heard = [self._sources[source].received for source in sources]
         latest = max((received for received in heard if received is not None), default=None)
-        values, missing = self._values[key], self._missing.get(key, {})
         return LiveBed(
             bed=key.bed,
             title=self._registry.bed_titles[key],
             silent=latest is None or now - latest > SILENT_AFTER_MS,
-            values={
-                name: LiveValue(
-                    value=None if name in missing else values[name],
-                    reason=missing.get(name, ""),
-                    time=time,
-                    age_ms=now - received,
-                    fresh=now - received <= _STALE_MS[name],
-                )
-                for name, (time, received) in self._times[key].items()
-            },
+            values=_values(self._values[key], self._times[key], self._missing.get(key), now),
             devices=[self._device(source, now) for source in sources],
             alarms=judged.alarms,
             entries={
@@ -181,6 +172,7 @@ class LivePicture:
             scores={result.table: _score(result) for result in judged.scores},
             pause=judged.pause,
             patient=judged.patient,
+            patient_since=judged.patient_since,
         )
 
     def _device(self, source: str, now: int) -> LiveDevice:
@@ -198,6 +190,23 @@ class LivePicture:
             states=heard.states,
             age_ms=None if heard.received is None else now - heard.received,
         )
+
+
+def _values(
+    values: Mapping[str, float], times: Mapping[str, tuple[int, int]], missing: Mapping[str, str] | None, now: int
+) -> dict[str, LiveValue]:
+    shown: dict[str, LiveValue] = {}
+    last: tuple[int, int] | None = None
+    time = age = 0
+    for name, when in times.items():
+        if when is not last:  # most values of a bed came together
+            last, time, age = when, when[0], now - when[1]
+        fresh = age <= _STALE_MS[name]
+        if missing and name in missing:
+            shown[name] = LiveValue(reason=missing[name], time=time, age_ms=age, fresh=fresh)
+        else:
+            shown[name] = LiveValue(value=values[name], time=time, age_ms=age, fresh=fresh)
+    return shown
 
 
 def _score(result: ScoreResult) -> LiveScore:
