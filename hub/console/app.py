@@ -20,6 +20,7 @@ from chassis.clock import Clock, SystemClock
 from chassis.mqtt import BrokerSettings
 from chassis.session import Session
 from chassis.tasks import run_until, supervise
+from hub.adt.details import PatientFile
 from hub.console.answers import Refusal, refusal
 from hub.console.archive import Archive
 from hub.console.chains import Chains
@@ -28,10 +29,12 @@ from hub.console.console import Console
 from hub.console.feed import Feed
 from hub.console.guard import Guard, names_of
 from hub.console.openapi import describe
+from hub.console.patient_views import shown_name
 from hub.console.people.anchors import keep_anchored
 from hub.console.people.people import People, first_link_words
 from hub.console.people.store import PeopleError
 from hub.console.routes import alarms, beds, board, devices, machines, pages, stream, tickets
+from hub.console.routes.admissions import router as admissions
 from hub.console.routes.audit import router as audit
 from hub.console.routes.burden import router as burden
 from hub.console.routes.events import router as events
@@ -40,8 +43,10 @@ from hub.console.routes.limits import router as bed_limits
 from hub.console.routes.login import router as login
 from hub.console.routes.notes import router as bed_notes
 from hub.console.routes.observations import router as bed_observations
+from hub.console.routes.patients import router as patients
 from hub.console.routes.pauses import router as bed_pauses
 from hub.console.routes.people import router as accounts
+from hub.console.routes.placements import router as placements
 from hub.console.routes.tokens import router as tokens
 from hub.console.routes.trends import router as bed_trends
 from hub.console.routes.ward_waves import router as ward_waves
@@ -116,7 +121,9 @@ def _console(
     waves: WaveRelay,
     connected: Callable[[], bool],
 ) -> Console:
-    wards = Wards(registry, settings.hub)
+    names = settings.console.look.names
+    patients = PatientFile(folder / settings.console.patients)
+    wards = Wards(registry, settings.hub, lambda patient: shown_name(patients[patient], names))
     parameters = parameter_views()
     version = installed("wardline")
 
@@ -142,6 +149,8 @@ def _console(
         chains=Chains(settings, folder),
         pages=PageBook(folder / settings.pagers.path),
         people=_people(settings, folder, clock),
+        patients=patients,
+        names=names,
         clock=clock,
         version=version,
         connected=connected,
@@ -181,6 +190,7 @@ async def _serve(console: Console, session: Session, server: WebServer, stop: as
         console.archive.close()
         console.pages.close()
         console.people.close()
+        console.patients.close()
 
 
 async def _outlive(web: asyncio.Task[None]) -> None:
@@ -192,6 +202,7 @@ async def _beat(console: Console) -> None:
     """A word each second, so that a screen can tell a silent hub from a silent console."""
     while True:
         now = console.now()
+        _follow_patients(console)
         console.streams.send(
             lambda number, now=now: Beat(
                 number=number,
@@ -202,6 +213,13 @@ async def _beat(console: Console) -> None:
             )
         )
         await asyncio.sleep(BEAT_S)
+
+
+def _follow_patients(console: Console) -> None:
+    try:
+        console.patients.follow()
+    except StorageError as error:
+        log.warning("%s", error)
 
 
 def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
@@ -217,6 +235,8 @@ def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
     app.include_router(ward_waves)
     for of_bed in (bed_trends, bed_limits, bed_observations, bed_notes, bed_pauses):
         app.include_router(of_bed)
+    for of_patients in (admissions, patients, placements):
+        app.include_router(of_patients)
     for of_people in (login, accounts, tokens, audit, events):
         app.include_router(of_people)
     describe(app)

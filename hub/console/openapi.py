@@ -13,6 +13,14 @@ from hub.console.export import ReadingView
 from hub.console.limit_views import LimitChangeView, LimitsView, LimitView
 from hub.console.observation_views import NoteView, ObservationsView
 from hub.console.page_views import PagedAlarmView, PageView
+from hub.console.patient_views import (
+    AdmissionEventView,
+    AdmissionView,
+    ImportLineView,
+    ImportView,
+    PatientView,
+    PlacementView,
+)
 from hub.console.people.audit_views import AuditView
 from hub.console.people.proof import Proof
 from hub.console.people.roles import SCREEN_RIGHTS
@@ -52,6 +60,12 @@ from hub.console.waves import WaveView
 from rules.burden import Burden
 
 _VIEWS = (
+    AdmissionEventView,
+    AdmissionView,
+    ImportLineView,
+    ImportView,
+    PatientView,
+    PlacementView,
     AccountView,
     AuditView,
     Burden,
