@@ -1,4 +1,4 @@
-"""Faults: what the hub knows of gateways, broker, paging, drills, disk and rule files, told to the engine."""
+"""Faults: what the hub knows of gateways, broker, paging, copies, drills, disk and rule files, told to the engine."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from hub.drills import MISSED, Drills
 from hub.pagers.watch import RULE as PAGER_FAILED
 from hub.pagers.watch import PagerWatch
+from hub.projections.watch import RULE as PROJECTION_REFUSED
+from hub.projections.watch import ProjectionWatch
 from rules.engine import Engine
 from rules.watch import Fault, Outage, Watch
 from vitals.alarms import AlarmEvent
 from vitals.identity import BedKey
 
-GRACE_MS = 15_000  # after a start the paging may not have been heard yet
+GRACE_MS = 15_000  # after a start the paging and the projections may not have been heard yet
 
 
 class Faults:
@@ -27,6 +29,7 @@ class Faults:
         paging: PagerWatch,
         drills: Drills,
         now: int,
+        copies: ProjectionWatch | None = None,
     ) -> None:
         """After the engine has restored its alarms: those standing are known to have been told."""
         self._engine = engine
@@ -35,6 +38,7 @@ class Faults:
         self._watch = watch
         self._paging = paging
         self._drills = drills
+        self._copies = copies
         self._started = now
         self._told: dict[tuple[str, str], str] = {}  # (subject, rule) → message, of what stands
         for alarm in engine.alarms():
@@ -63,7 +67,7 @@ class Faults:
         unsure = now - self._started < GRACE_MS
         for (subject, rule), message in list(self._told.items()):
             present = standing.get((subject, rule))
-            if present is None and rule == PAGER_FAILED and unsure:
+            if present is None and rule in (PAGER_FAILED, PROJECTION_REFUSED) and unsure:
                 continue
             if present is None or (present.message != message and rule != MISSED):
                 del self._told[subject, rule]
@@ -82,6 +86,9 @@ class Faults:
             found.append(Fault(self._hub, "rules-rejected", True, f"New rules were rejected: {trouble}"))
         for subject, reason in self._paging.faults(now, connected=connected).items():
             found.append(Fault(BedKey("", subject), PAGER_FAILED, True, reason))
+        reason = self._copies.fault(now, connected=connected) if self._copies is not None else ""
+        if reason:
+            found.append(Fault(self._hub, PROJECTION_REFUSED, True, reason))
         overdue = [fault for fault in self._drills.faults(now) if fault.holds]
         if overdue:  # one fault of the hub, however many wards
             more = f" (and {len(overdue) - 1} more wards)" if len(overdue) > 1 else ""

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import TypeVar
 
 from chassis.clock import Clock, DisciplinedClock, SystemClock
 from chassis.failpoints import failpoint
@@ -43,6 +44,7 @@ from hub.live import Judged, LivePicture
 from hub.lookback import Lookback
 from hub.notes import note_acts
 from hub.pagers.watch import PagerWatch
+from hub.projections.watch import ProjectionWatch
 from hub.registry import Registry
 from hub.rulebook import Rulebook
 from hub.scores import ScoreBook
@@ -63,6 +65,7 @@ from vitals.codec import decode, encode
 from vitals.errors import WireError
 from vitals.identity import BedKey
 from vitals.pages import PagersStatus
+from vitals.projections import ProjectionsStatus
 from vitals.readings import Record
 from vitals.sessions import Heartbeat, HubStatus
 
@@ -73,6 +76,8 @@ SETTLED_S = 60.0
 SWITCH_S = 0.002  # the thread that commits waits so long for the interpreter, several times a commit
 MISMATCH = "bookkeeping-mismatch"
 WAITING_ROWS = 20_000  # readings kept in memory while the disk takes nothing; the gateways keep them anyway
+
+_Said = TypeVar("_Said", PagersStatus, ProjectionsStatus)
 
 log = logging.getLogger(__name__)
 
@@ -115,9 +120,10 @@ class Hub:
         self.quotas = Quotas(self.registry.gateways, settings.quota.messages_per_s, settings.quota.mb_per_s * 1_000_000)
         self.watch = Watch(settings.hub, self._beds_of, now)
         self.paging = PagerWatch(settings.hub, expected=settings.pagers.file is not None, now=now)
+        self.copies = ProjectionWatch(settings.hub, expected=settings.projections.any, now=now)
         self.drills = Drills(self.registry, settings.hub, settings.drill.every, self.journal, now)
         self.faults = Faults(
-            self.engine, settings.hub, self.registry.gateways, self.watch, self.paging, self.drills, now
+            self.engine, settings.hub, self.registry.gateways, self.watch, self.paging, self.drills, now, self.copies
         )
         self.workshop = Workshop(self.registry, self.journal, now)
         self.gaps = Gaps()
@@ -134,6 +140,7 @@ class Hub:
                 topics.ALL_ALARMS,
                 topics.equipment_alarm(settings.hub, "+/+", "+"),
                 topics.pagers_status(settings.hub),
+                topics.projections_status(settings.hub),
             ),
             on_message=self._receive,
             on_connect=self._connected,
@@ -268,7 +275,9 @@ class Hub:
             case ["hub", _, "alarm", kind, name, rule]:
                 self._retained_equipment_alarm(topic, f"{kind}/{name}", rule, payload, retained)
             case ["hub", _, "pagers"]:
-                self._paging_said(topic, payload, now)
+                self._said_of_itself(topic, payload, PagersStatus, self.paging.take, now)
+            case ["hub", _, "projections"]:
+                self._said_of_itself(topic, payload, ProjectionsStatus, self.copies.take, now)
             case ["ward", *_]:
                 pass  # an alarm of another hub's ward
             case _:
@@ -317,9 +326,11 @@ class Hub:
         self._announce(taken.events)
         failpoint("adopt.after")
 
-    def _paging_said(self, topic: str, payload: bytes, now: int) -> None:
+    def _said_of_itself(
+        self, topic: str, payload: bytes, kind: type[_Said], take: Callable[[_Said, int], None], now: int
+    ) -> None:
         try:
-            self.paging.take(decode(payload, PagersStatus), now)
+            take(decode(payload, kind), now)
         except WireError as error:
             self._refuse(topic, "", error.reason, payload, now)
 

@@ -72,6 +72,11 @@ def pagers_status(hub: str) -> str:
     return f"{PREFIX}/hub/{hub}/pagers"
 
 
+def projections_status(hub: str) -> str:
+    """Projections to hub and displays, retained, last will: which copies of the journal need a person."""
+    return f"{PREFIX}/hub/{hub}/projections"
+
+
 def command(client: str, action: str) -> str:
     """People and pagers to hub."""
     return f"{PREFIX}/command/{client}/{action}"

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import yaml
 
-from vitals import bundles, commands, drills, live, pages, readings, sessions, topics, waves
+from vitals import bundles, commands, drills, live, pages, projections, readings, sessions, topics, waves
 from vitals.alarms import Alarm, AlarmEvent
 from vitals.late import LateSummary
 from wardline import __version__
@@ -149,6 +149,14 @@ TOPICS = (
         "send",
         pages.PagersStatus,
         "The paging's word on itself and on whom it does not reach; its last will says it is gone",
+        retained=True,
+    ),
+    Topic(
+        "projectionsStatus",
+        topics.projections_status("{hub}"),
+        "send",
+        projections.ProjectionsStatus,
+        "The projections' word on themselves and on the copies that need a person; its last will says it is gone",
         retained=True,
     ),
     Topic("heartbeat", topics.heartbeat("{hub}"), "send", sessions.Heartbeat, "A hub is alive, each 5 s"),

@@ -49,7 +49,15 @@ _ROLES: Mapping[Role, Access] = {
     # Its paging writes pages and reads the receipts of the devices.
     "hub": Access(
         write=("down/#", "ward/#", "result/#", "hub/#", "page/+"),
-        read=("up/#", "command/#", "ward/+/+/alarm/+", "hub/+/alarm/#", "hub/+/pagers", "page/+/received"),
+        read=(
+            "up/#",
+            "command/#",
+            "ward/+/+/alarm/+",
+            "hub/+/alarm/#",
+            "hub/+/pagers",
+            "hub/+/projections",
+            "page/+/received",
+        ),
     ),
     # What gateways alarm by themselves is for everybody near the bed, as long as the broker is there.
     "display": Access(

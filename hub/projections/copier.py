@@ -20,6 +20,9 @@ from hub.projections.feed import Feed
 from hub.projections.passage import HaltedError, Passage
 from hub.projections.sink import Sink, Unhurried
 from vitals.errors import LinkError, StorageError, UsageError, WardlineError
+from vitals.projections import ProjectionFault
+
+LONG_MS = 3_600_000  # away for so long: somebody should know before the journal forgets what it has kept
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +47,20 @@ class Copier:
         self._pace = pace or Pace()
         self._clock = SystemClock()
         self._trouble: type[WardlineError] | None = None
+        self._standing: ProjectionFault | None = None  # the trouble, in words
         self._waits: dict[type[WardlineError], Iterator[float]] = {}
+
+    @property
+    def name(self) -> str:
+        """That of its sink."""
+        return self._sink.name
+
+    def fault(self, now: int) -> ProjectionFault | None:
+        """What a person must see to: settings that are wrong, or a sink that has been away for long. In any thread."""
+        standing, kind = self._standing, self._trouble
+        if standing is None or (kind is not UsageError and now - standing.since < LONG_MS):
+            return None
+        return standing
 
     def run(self, halt: threading.Event) -> None:
         """Copy until `halt` is set."""
@@ -92,10 +108,11 @@ class Copier:
         if type(error) is not self._trouble:
             level = logging.ERROR if isinstance(error, UsageError) else logging.WARNING
             log.log(level, "projection %s has stopped, readings wait in the journal: %s", self._sink.name, error)
+            self._standing = ProjectionFault(sink=self.name, reason=str(error), since=self._clock.wall_ms())
         self._trouble = type(error)
 
     def _note_well(self, lag: int) -> None:
         if self._trouble is not None:
             log.info("projection %s is back, %d entries wait", self._sink.name, lag)
-        self._trouble = None
+        self._trouble = self._standing = None
         self._waits.clear()

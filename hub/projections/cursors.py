@@ -244,6 +244,16 @@ def request(path: Path, sink: str, wanted: Request, now: int) -> None:
         cursors.ask(wanted, now)
 
 
+def requests(path: Path, sink: str) -> list[Request]:
+    """What was asked of `sink` and is not done yet. Raises StorageError when there is no such file."""
+    return [Request(*row) for row in _rows(path, "SELECT kind, since FROM request WHERE sink = ?", (sink,))]
+
+
+def count_dead_letters(path: Path, sink: str) -> int:
+    """How many entries `sink` has refused and not taken since. Raises StorageError when there is no such file."""
+    return int(_rows(path, "SELECT count(*) FROM dead_letter WHERE sink = ?", (sink,))[0][0])
+
+
 def dead_letters(path: Path, sink: str, limit: int = 100) -> list[DeadLetter]:
     """The newest entries `sink` refused. Raises StorageError when there is no such file."""
     columns = ", ".join(DeadLetter._fields)

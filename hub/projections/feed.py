@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,6 +92,10 @@ class Feed:
         """The position of the newest entry, 0 when there is none."""
         rows = self._select(f"SELECT coalesce(max(id), 0) FROM {_SOURCES[stream].table}")
         return int(rows[0][0]) if rows else 0
+
+    def behind(self, positions: Mapping[Stream, int]) -> int:
+        """How many entries stand after these places."""
+        return sum(max(0, self.latest(stream) - position) for stream, position in positions.items())
 
     def resume(self, stream: Stream, cursor: Cursor) -> Cursor:
         """`cursor` if it belongs to this journal, START if the journal was replaced or restored meanwhile.

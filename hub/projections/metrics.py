@@ -71,9 +71,4 @@ class ProjectionMetrics:
         yield DEAD.by({status.sink: status.dead for status in found})
         yield MISSED.by({status.sink: status.pruned for status in found})
         with contextlib.suppress(StorageError), closing(Feed(self._journal)) as feed:
-            yield LAG.by({status.sink: self._lag(feed, status.sink) for status in found})
-
-    def _lag(self, feed: Feed, sink: str) -> int:
-        return sum(
-            max(0, feed.latest(stream) - position) for stream, position in positions(self._cursors, sink).items()
-        )
+            yield LAG.by({status.sink: feed.behind(positions(self._cursors, status.sink)) for status in found})

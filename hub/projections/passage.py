@@ -55,7 +55,7 @@ class Passage:
 
     def lag(self) -> int:
         """Entries of the journal the sink does not have yet."""
-        return sum(max(0, self._feed.latest(stream) - at.position) for stream, at in self._at.items())
+        return self._feed.behind({stream: at.position for stream, at in self._at.items()})
 
     def _move(self, stream: Stream) -> int:
         entries = self._feed.read(stream, self._at[stream].position, self._sink.batch)

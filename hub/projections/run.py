@@ -14,6 +14,7 @@ from pathlib import Path
 from chassis.tasks import run_until, supervise
 from hub.projections.copier import Copier, Pace
 from hub.projections.sink import Sink
+from hub.projections.speaker import Speaker
 from hub.settings import METRICS_PORTS, HubSettings
 
 FAREWELL_S = 0.7  # a thread in the middle of a hanging request is left behind after this
@@ -42,11 +43,12 @@ async def run_projections(
         with _metrics(settings, journal, cursors):
             await stop.wait()
         return
-    tasks = []
-    for sink in sinks:
-        copier = Copier(sink, journal, cursors, pace)
-        name = f"projection {sink.name}"
-        tasks.append(asyncio.create_task(supervise(name, functools.partial(_in_thread, name, copier.run)), name=name))
+    copiers = [Copier(sink, journal, cursors, pace) for sink in sinks]
+    parts = {"projection speaker": Speaker(settings, folder, copiers).run}
+    for copier in copiers:
+        name = f"projection {copier.name}"
+        parts[name] = functools.partial(_in_thread, name, copier.run)
+    tasks = [asyncio.create_task(supervise(name, part), name=name) for name, part in parts.items()]
     with _metrics(settings, journal, cursors):
         await run_until(stop, *tasks)
 

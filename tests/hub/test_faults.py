@@ -6,10 +6,12 @@ from hub.drills import Drills
 from hub.faults import GRACE_MS, Faults
 from hub.journal import Journal
 from hub.pagers.watch import PagerWatch
+from hub.projections.watch import ProjectionWatch
 from hub.registry import Registry
 from rules.engine import Engine, SavedAlarm
 from rules.watch import Watch
 from vitals.pages import PagerFault, PagersStatus
+from vitals.projections import ProjectionFault, ProjectionsStatus
 
 NOW = 1_763_682_504_000
 DAY = 86_400_000
@@ -18,16 +20,19 @@ DAY = 86_400_000
 class Rig:
     """One run of a hub's faults; `after` is the run before it."""
 
-    def __init__(self, settings, journal, now=NOW, every=None, paged=False, after=None, gateways=None) -> None:
+    def __init__(
+        self, settings, journal, now=NOW, every=None, paged=False, copied=False, after=None, gateways=None
+    ) -> None:
         registry = Registry(settings)
         self.engine = Engine([], registry.beds())
         if after is not None:
             self.engine.restore(after.saved(), now)
         self.paging = PagerWatch("hub-test", expected=paged, now=now)
+        self.copies = ProjectionWatch("hub-test", expected=copied, now=now)
         self.drills = Drills(registry, "hub-test", every, journal, now)
         names = registry.gateways if gateways is None else gateways
         self.watch = Watch("hub-test", dict.fromkeys(names, ()), now)
-        self.faults = Faults(self.engine, "hub-test", names, self.watch, self.paging, self.drills, now)
+        self.faults = Faults(self.engine, "hub-test", names, self.watch, self.paging, self.drills, now, self.copies)
         self.states: dict[tuple[str, str, str], SavedAlarm] = {}
 
     def saved(self):
@@ -79,6 +84,20 @@ def test_a_recipient_whom_pages_do_not_reach_is_a_fault_of_its_own(make_settings
     again.paging.take(PagersStatus(hub="hub-test", online=True), NOW + 6_000)
     told = [line for now in range(NOW + 6_000, NOW + 6_000 + GRACE_MS, 1_000) for line in again.look(now)]
     assert [line[:3] for line in told] == [("cleared", "pager/nurse-1", "pager-failed")]
+
+
+def test_a_copy_that_needs_a_person_is_a_low_alarm_of_the_hub_after_half_a_minute(make_settings, journal):
+    rig = Rig(make_settings(), journal, copied=True)
+    fault = ProjectionFault(sink="influxdb", reason="refuses the login (401)", since=NOW)
+    rig.copies.take(ProjectionsStatus(hub="hub-test", online=True, faults=[fault]), NOW)
+    assert rig.look(NOW) == []
+    rig.copies.take(ProjectionsStatus(hub="hub-test", online=True, faults=[fault]), NOW + 30_000)
+    ((change, subject, rule, message),) = rig.look(NOW + 30_000)
+    assert (change, subject, rule) == ("raised", "hub/hub-test", "projection-refused")
+    assert "influxdb: refuses the login (401)" in message
+    assert [alarm.priority for alarm in rig.engine.alarms()] == ["low"]
+    rig.copies.take(ProjectionsStatus(hub="hub-test", online=True), NOW + 31_000)
+    assert [line[:3] for line in rig.look(NOW + 31_000)] == [("cleared", "hub/hub-test", "projection-refused")]
 
 
 def test_a_missed_drill_is_one_fault_of_the_hub_until_one_is_seen(make_settings, journal):

@@ -92,6 +92,7 @@ def test_every_topic_the_code_can_name_is_described():
         topics.page("{recipient}"),
         topics.page_received("{recipient}"),
         topics.pagers_status("{hub}"),
+        topics.projections_status("{hub}"),
         topics.command("{client}", "{action}"),
         topics.result("{client}", "{action}"),
         topics.hub_status("{hub}"),

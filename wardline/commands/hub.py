@@ -22,14 +22,15 @@ PARTS = ("ingest", "pagers", "projections", "console")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`run` and `check`."""
+    """`run`, `check` and `doctor`."""
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     run_parser = actions.add_parser("run", help="run the hub until it is stopped")
     run_parser.add_argument(
         "--part", choices=("all", *PARTS), default="all", help="run one process alone (default: all)"
     )
     check_parser = actions.add_parser("check", help="check the settings, rules and secrets, and say what is wrong")
-    for action, sub in (("run", run_parser), ("check", check_parser)):
+    doctor_parser = actions.add_parser("doctor", help="look at the stores readings are copied to; exit 1 if they lack")
+    for action, sub in (("run", run_parser), ("check", check_parser), ("doctor", doctor_parser)):
         sub.add_argument("--config", type=Path, required=True, metavar="FILE", help="the hub's settings file")
         sub.set_defaults(action=action)
 
@@ -40,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     folder = arguments.config.resolve().parent
     if arguments.action == "check":
         return _check(settings, folder)
+    if arguments.action == "doctor":
+        return _look(settings, folder)
     set_up(settings.log_level)
     if arguments.part == "all":
         from wardline.supervisor import run_parts
@@ -102,3 +105,14 @@ def _check(settings: HubSettings, folder: Path) -> int:
     beds = sum(len(ward.beds) for ward in settings.wards)
     print(f"ok: {len(settings.wards)} wards, {beds} beds, {len(settings.gateways)} gateways")
     return 0
+
+
+def _look(settings: HubSettings, folder: Path) -> int:
+    from hub.projections.findings import examine
+
+    found = examine(settings, folder)
+    for finding in found:
+        print(f"{'ok' if finding.well else 'MISSING'}: {finding.text}")
+    if not found:
+        print("ok: readings are copied to no store that can be looked at")
+    return 0 if all(finding.well for finding in found) else 1
