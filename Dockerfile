@@ -1,10 +1,11 @@
 # The `wardline` command in an image: hub, edge agent and simulators are the same image with other words.
 FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /source
+# With what the data lake and the SQL projection need.
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-COPY requirements.lock ./
+COPY requirements-image.lock ./
 RUN python -m venv /opt/wardline \
-    && /opt/wardline/bin/python -m pip install --only-binary :all: --require-hashes --requirement requirements.lock
+    && /opt/wardline/bin/python -m pip install --only-binary :all: --require-hashes --requirement requirements-image.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY vitals ./vitals
 COPY rules ./rules
@@ -21,7 +22,7 @@ FROM python:3.11.14-slim-bookworm
 # A new volume takes its owner from the folder it is first mounted on: these are for the `init` service.
 RUN groupadd --gid 1000 wardline \
     && useradd --uid 1000 --gid wardline --no-create-home --home-dir /var/lib/wardline --shell /usr/sbin/nologin wardline \
-    && for part in credentials mosquitto hub edge influxdb grafana; do \
+    && for part in credentials mosquitto hub edge influxdb influxdb3 postgres prometheus grafana; do \
         install --directory --owner wardline --group wardline --mode 0700 "/srv/secrets/$part" "/srv/data/$part"; \
     done \
     && install --directory --owner wardline --group wardline --mode 0700 /var/lib/wardline

@@ -56,6 +56,7 @@ soak: dev ## half an hour of load: memory, descriptors and books must stay; SOAK
 lock: dev ## resolve the dependencies anew; LOCK_ARGS=--upgrade takes the newest
 	$(COMPILE) --extra build --output-file requirements.lock
 	$(COMPILE) --extra build --extra dev --extra lake --extra sql --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --extra build --extra lake --extra sql --constraint requirements-dev.lock --output-file requirements-image.lock
 
 schema: dev ## write the JSON Schemas of the settings and rule documents, and the page of devices
 	$(BIN)/python -m wardline.schemas

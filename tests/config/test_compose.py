@@ -1,5 +1,6 @@
 """docker-compose.yml and the Dockerfile: everything they name exists, and nothing in them is a secret or a root."""
 
+import json
 import re
 import shlex
 import tomllib
@@ -12,7 +13,8 @@ import yaml
 from chassis.settings import read_settings
 from edge_agent.settings import load_settings
 from firmware_sim.plan import read_plan
-from hub.settings import HubSettings
+from hub.settings import METRICS_PORTS, HubSettings
+from tests.fixtures_prometheus import promtool
 from wardline.cli import _parser, main
 from wardline.compose_secrets import CLIENTS, MASTER, SERVICES, write_compose_secrets
 from wardline.credentials import Client, read_clients, write_broker_files
@@ -53,6 +55,15 @@ SERVICE = {
         "cap_drop": WORDS,
         "security_opt": WORDS,
         "network_mode": {"enum": ["none"]},
+        "networks": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["aliases"],
+                "additionalProperties": False,
+                "properties": {"aliases": WORDS},
+            },
+        },
         "profiles": WORDS,
         "command": WORDS,
         "entrypoint": WORDS,
@@ -71,7 +82,8 @@ SERVICE = {
                 "required": ["condition"],
                 "additionalProperties": False,
                 "properties": {
-                    "condition": {"enum": ["service_started", "service_healthy", "service_completed_successfully"]}
+                    "condition": {"enum": ["service_started", "service_healthy", "service_completed_successfully"]},
+                    "required": {"type": "boolean"},
                 },
             },
         },
@@ -131,7 +143,7 @@ def test_every_volume_is_declared_used_and_made_by_init_first():
 
 
 def test_the_image_has_a_folder_of_the_right_owner_for_each_volume_init_mounts():
-    parts = re.search(r"for part in ([a-z ]+); do", DOCKERFILE)
+    parts = re.search(r"for part in ([a-z0-9 ]+); do", DOCKERFILE)
     assert parts is not None
     folders = {f"/srv/{kind}/{part}" for kind in ("secrets", "data") for part in parts[1].split()}
     assert set(mounts(COMPOSE["services"]["init"], "volume")) <= folders
@@ -160,7 +172,8 @@ def test_the_first_service_ends_and_has_no_network():
 
 @pytest.mark.parametrize("name", COMPOSE["services"])
 def test_an_image_is_pinned_to_its_patch_release(name):
-    assert re.fullmatch(r"[a-z/-]+:\d+\.\d+\.\d+", COMPOSE["services"][name]["image"])
+    # PostgreSQL has two numbers; the name of a build may follow.
+    assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)?", COMPOSE["services"][name]["image"])
 
 
 def test_the_images_of_the_dockerfile_are_pinned_and_end_as_an_ordinary_user():
@@ -178,7 +191,45 @@ def test_our_image_carries_the_version_of_the_project():
 
 def test_every_port_is_on_the_loopback_address():
     ports = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
-    assert sorted(ports) == ["127.0.0.1:1883:1883", "127.0.0.1:3000:3000", "127.0.0.1:8080:8080"]
+    assert sorted(ports) == [f"127.0.0.1:{port}:{port}" for port in (1883, 3000, 8080, 9090)]
+
+
+PROFILES = {"influx2", "influx3", "sql", "prometheus", "demo"}
+
+
+def running(*profiles: str) -> set[str]:
+    """The services that start with these profiles."""
+    return {
+        name
+        for name, one in COMPOSE["services"].items()
+        if set(one.get("profiles", profiles or ["-"])) & {*profiles, "-"}
+    }
+
+
+def test_there_are_these_profiles_and_the_one_of_the_environment_file_is_influxdb_2():
+    assert {profile for service in RUNNING.values() for profile in service.get("profiles", [])} == PROFILES
+    lines = [line for line in (ROOT / ".env").read_text().splitlines() if not line.startswith("#")]
+    assert lines == ["COMPOSE_PROFILES=influx2"]
+    core = {"init", "mosquitto", "hub", "grafana"}
+    assert running("influx2") == {*core, "influxdb"}
+    assert running("influx3") == {*core, "influxdb3"}
+    assert running("influx2", "sql", "prometheus", "demo") == {*core, "influxdb", "postgres", "prometheus", "edge"}
+    head = (ROOT / "docker-compose.yml").read_text().partition("name: wardline")[0]
+    assert all(re.search(rf"\b{profile}\b", head) for profile in PROFILES)
+
+
+def test_a_service_that_may_not_be_there_is_not_needed_by_one_that_always_is():
+    for name, service in RUNNING.items():
+        for needed, how in service["depends_on"].items():
+            if set(COMPOSE["services"][needed].get("profiles", [])) - set(service.get("profiles", [])):
+                assert how["required"] is False, f"{name} needs {needed}"
+
+
+def test_either_influxdb_answers_to_the_same_name_at_the_same_port():
+    three = COMPOSE["services"]["influxdb3"]
+    assert three["networks"]["default"]["aliases"] == ["influxdb"]
+    assert "--http-bind=0.0.0.0:8086" in three["command"]
+    assert COMPOSE["services"]["grafana"]["environment"]["INFLUXDB_URL"] == "http://influxdb:8086"
 
 
 def test_no_secret_is_written_out_anywhere():
@@ -199,8 +250,8 @@ def test_a_service_reads_only_secrets_that_are_made_for_it(name):
     for source in mounts(service, "bind").values():
         if (ROOT / source).is_file():
             named |= set(re.findall(r"/run/wardline/([a-z0-9-]+)", (ROOT / source).read_text()))
-    assert named == set(SERVICES[name])
-    assert mounts(service, "volume")["/run/wardline"] == f"{name}-secrets"
+    assert named == set(SERVICES.get(name, ()))
+    assert mounts(service, "volume").get("/run/wardline") == (f"{name}-secrets" if named else None)
 
 
 def test_secrets_are_made_once_and_are_private(tmp_path):
@@ -223,6 +274,14 @@ def test_a_client_enrolled_later_reaches_the_broker_and_a_narrower_token_stays(t
     assert (tmp_path / "grafana" / "influxdb-token").read_text() == "may-only-read"
 
 
+def test_influxdb_3_is_given_the_token_that_hub_and_grafana_have(tmp_path):
+    write_compose_secrets(tmp_path)
+    made = json.loads((tmp_path / "influxdb3" / "influxdb3-admin").read_text())
+    assert made["token"] == (tmp_path / "hub" / "influxdb-token").read_text()
+    assert made["token"].startswith("apiv3_")
+    assert len(made["token"]) > 30
+
+
 def test_two_installations_share_no_secret(tmp_path):
     for name in ("one", "two"):
         write_compose_secrets(tmp_path / name)
@@ -230,7 +289,7 @@ def test_two_installations_share_no_secret(tmp_path):
         {path.read_text().strip() for path in (tmp_path / name / MASTER / "secrets").iterdir()}
         for name in ("one", "two")
     ]
-    assert len(secrets[0]) == len(secrets[1]) == 7
+    assert len(secrets[0]) == len(secrets[1]) == 9
     assert not secrets[0] & secrets[1]
 
 
@@ -267,6 +326,35 @@ def test_hub_and_edge_accept_their_settings_and_secrets(tmp_path, capsys):
     write_compose_secrets(tmp_path)
     for name in ("hub", "edge"):
         assert main([name, "check", "--config", str(settings_copy(name, tmp_path))]) == 0, capsys.readouterr().err
+
+
+def test_the_hub_accepts_the_sql_section_once_it_is_taken_in(tmp_path, capsys):
+    write_compose_secrets(tmp_path)
+    path = settings_copy("hub", tmp_path)
+    text = re.sub(r"(?m)^  # (sql:|  url:|  password:)", r"  \1", path.read_text())
+    assert "\n  sql:\n    url: postgresql://wardline@postgres/wardline\n" in text
+    path.write_text(text)
+    assert main(["hub", "check", "--config", str(path)]) == 0, capsys.readouterr().err
+    assert {"POSTGRES_USER": "wardline", "POSTGRES_DB": "wardline"}.items() <= COMPOSE["services"]["postgres"][
+        "environment"
+    ].items()
+
+
+@pytest.mark.prometheus
+def test_prometheus_reads_every_page_there_is_by_settings_that_are_good(tmp_path):
+    text = (ROOT / "config/compose/prometheus.yml").read_text()
+    (tmp_path / "prometheus.yml").write_text(text)
+    (tmp_path / "alerts.yml").write_text((ROOT / "config/prometheus/alerts.yml").read_text())
+    assert "SUCCESS" in promtool("check", "config", "prometheus.yml", folder=tmp_path)
+    hub, edge = yaml.safe_load(text)["scrape_configs"]
+    settings = read_settings(ROOT / "config/compose/hub.yaml", HubSettings)
+    asked = {one["labels"]["part"]: one["targets"] for one in hub["static_configs"]}
+    paging = settings.pagers.file is not None
+    parts = {part: number for part, number in METRICS_PORTS.items() if part != "pagers" or paging}
+    assert asked == {part: [f"hub:{settings.metrics.port + number}"] for part, number in parts.items()}
+    metrics = load_settings(ROOT / "config/compose/edge.yaml").settings.metrics
+    assert edge["static_configs"] == [{"targets": [f"edge:{metrics.port}"]}]
+    assert {job["job_name"] for job in (hub, edge)} == {"wardline-hub", "wardline-edge"}  # alerts ask for them
 
 
 def test_hub_edge_and_simulators_speak_of_the_same_devices():

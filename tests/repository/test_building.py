@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-image.lock", "requirements-dev.lock")
 
 
 def pinned(text: str) -> dict[str, str]:
@@ -43,15 +43,16 @@ def test_a_lock_holds_versions_and_hashes_and_says_nothing_of_where_from(root, n
 
 
 def test_every_dependency_is_locked_with_the_build_backend(root, project):
-    runtime, dev = (pinned((root / name).read_text()) for name in LOCKS)
+    runtime, image, dev = (pinned((root / name).read_text()) for name in LOCKS)
     extras = project["optional-dependencies"]
     assert names(project["dependencies"] + extras["build"]) <= set(runtime)
+    assert names(extras["lake"] + extras["sql"]) <= set(image)
     assert names(extras["dev"]) <= set(dev)
 
 
-def test_the_lock_for_development_contains_the_one_for_running(root):
-    runtime, dev = (pinned((root / name).read_text()) for name in LOCKS)
-    assert runtime.items() <= dev.items()
+def test_the_lock_for_development_contains_the_ones_for_running(root):
+    runtime, image, dev = (pinned((root / name).read_text()) for name in LOCKS)
+    assert runtime.items() <= image.items() <= dev.items()
 
 
 def test_the_build_backend_is_the_one_of_the_lock(root, project):

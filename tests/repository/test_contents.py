@@ -22,7 +22,7 @@ FORBIDDEN = {
 VENDORED = re.compile(r"\.min\.(?:js|css)$|(?:^|/)(?:node_modules|vendor)/")
 PLACE_HOLDER_NAMES = {"utils", "helpers", "manager", "common", "base"}
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b")
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-image.lock", "requirements-dev.lock")
 
 
 def packages(root) -> list[str]:
