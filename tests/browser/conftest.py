@@ -88,7 +88,7 @@ def open_board(chromium, console, hub):
         page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda request: _same_origin(request.url, console.url, wrong))
 
-    def open_one(path="/", width=1280, height=800, **options):
+    def open_one(path="/", width=1280, height=800, wait="bed-tile vital-cell", **options):
         context = chromium.new_context(
             viewport={"width": width, "height": height}, timezone_id="UTC", locale="en-GB", **options
         )
@@ -98,7 +98,7 @@ def open_board(chromium, console, hub):
         listen(page)
         page.wrong = wrong
         page.goto(console.url + path)
-        page.locator("bed-tile vital-cell").first.wait_for()
+        page.locator(wait).first.wait_for()
         return page
 
     yield open_one
