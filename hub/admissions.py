@@ -11,6 +11,9 @@ AHEAD_MS = 60_000  # as of staff entries
 RECALLED = 20_000  # past stays that are known to the hub and may be corrected; older ones are in the journal
 
 _ADMIT = 'INSERT INTO admission (id, ward, bed, patient, start, "by") VALUES (?, ?, ?, ?, ?, ?)'
+_PAST = (
+    'INSERT INTO admission (id, ward, bed, patient, start, "by", "end", ended_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)'
+)
 _CORRECT = (
     'UPDATE admission SET ward = ?, bed = ?, patient = ?, start = ?, "end" = ?,'
     " ended_by = CASE WHEN ? IS NULL THEN '' WHEN ? = '' THEN ended_by ELSE ? END WHERE id = ?"
@@ -50,6 +53,8 @@ class Admissions:
 
     def admit(self, bed: BedKey, command: Admit, now: int) -> list[Write]:
         """A patient comes. Raises ValueError with a sentence when bed or patient are taken."""
+        if command.end is not None:
+            return self._past(bed, command, now)
         there, elsewhere = self._stays.at(bed), self._stays.of(command.patient)
         if there is not None:
             raise ValueError(f"bed {bed} is taken by patient {there.patient}; discharge that one first")
@@ -129,6 +134,21 @@ class Admissions:
     def lies(self, patient: str) -> Stay | None:
         """Where a patient lies now."""
         return self._stays.of(patient)
+
+    def _past(self, bed: BedKey, command: Admit, now: int) -> list[Write]:
+        """A stay that is over and was not recorded."""
+        if command.time is None:
+            raise ValueError("say when the patient came too: a stay that is over has two times")
+        start, end = time_of(command.time, now), time_of(command.end, now)
+        stay = Stay(self._number(), bed, command.patient, start, end)
+        self._stays.check(stay)
+        self._stays.put(stay)
+        row = (stay.id, bed.ward, bed.bed, stay.patient, start, command.by, end, command.by)
+        return [Write(_PAST, row), event_row("admitted", stay, command.by, command.reason, now)]
+
+    def newest(self) -> int:
+        """The number of the admission that was recorded last."""
+        return self._last
 
     def _number(self) -> int:
         self._last += 1

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from hub.settings import HubSettings
 from rules.engine import Bed
 from vitals.identity import BedKey
+from vitals.live import WardSnapshot
 
 
 class Spell(NamedTuple):
@@ -36,6 +37,8 @@ class Registry:
         self.gateways: Mapping[str, Mapping[str, BedKey | None]] = self._gateways
         self.moved: dict[str, dict[str, int]] = {}
         """Since when each device stands where it stands now, by gateway; only of those that stood elsewhere before."""
+        self.moves = 0  # grows when `saw` may have moved a device
+        self._seen: dict[str, dict[tuple[str, str], BedKey]] = {}
         self._spells: dict[tuple[str, str], Sequence[Spell]] = {}
         self._beds = {bed.key: bed for bed in self._placed()}
 
@@ -84,6 +87,25 @@ class Registry:
         touched = [bed for bed in self._placed() if bed.key in (before, after)]
         self._beds.update({bed.key: bed for bed in touched})
         return touched
+
+    def saw(self, snapshot: WardSnapshot) -> None:
+        """Where the devices of a ward stand by the word of the hub, for a process that only listens to it."""
+        placed = {
+            (device.gateway, device.device): BedKey(snapshot.ward, bed.bed)
+            for bed in snapshot.beds
+            for device in bed.devices
+        }
+        if self._seen.get(snapshot.ward) == placed:
+            return
+        self._seen[snapshot.ward] = placed
+        self.moves += 1
+        for gateway, devices in self._gateways.items():
+            for device, key in devices.items():
+                there = placed.get((gateway, device))
+                if there is not None:
+                    devices[device] = there
+                elif key is not None and key.ward == snapshot.ward:
+                    devices[device] = None
 
     def _placed(self) -> list[Bed]:
         sources: dict[BedKey, list[str]] = {key: [] for key in self.bed_titles}

@@ -134,6 +134,9 @@ class PagerSettings(_Section, frozen=True, kw_only=True):
     base_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#]+/?$")] | None = None  # of the console, in pages
 
 
+NamesShown = Literal["initials", "whole", "hidden"]
+
+
 class LookSettings(_Section, frozen=True, kw_only=True):
     """How the pages look at this site; each screen may choose otherwise for itself, but for the names."""
 
@@ -141,7 +144,7 @@ class LookSettings(_Section, frozen=True, kw_only=True):
     theme: Literal["dark", "light", "contrast", "safe"] = "dark"
     pressure: Literal["mmhg", "kpa"] = "mmhg"
     temperature: Literal["celsius", "fahrenheit"] = "celsius"
-    names: Literal["initials", "whole", "hidden"] = "initials"  # of patients, on the board and the wall
+    names: NamesShown = "initials"  # of patients, on the board and the wall
     signs: list[Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]] = []  # shown on the board; none: all there are
     waves: list[Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]] = []  # wanted on the board, most first
 

@@ -38,14 +38,15 @@ class WardRound:
     def judged(self, bed: BedKey, now: int) -> Judged:
         """What displays show of a bed beside its readings."""
         entries = self.entries.valid(bed, now)
-        pause = self._engine.bed_pause(bed)
+        pause, stay = self._engine.bed_pause(bed), self._admissions.stay(bed)
         return Judged(
             alarms=self._engine.alarms(bed),
             entries=entries,
             # Without a word of staff a score can only be incomplete: it would be noise on every tile.
             scores=tuple(self._engine.score(bed, table, now) for table in self._scores) if entries else (),
             pause=LivePause(until=pause.until, by=pause.by, reason=pause.reason) if pause else None,
-            patient=self._admissions.patient(bed),
+            patient=stay.patient if stay else "",
+            patient_since=stay.start if stay else None,
         )
 
     def _observe(self, command: Observe, now: int) -> Done:

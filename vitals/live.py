@@ -72,6 +72,7 @@ class LiveBed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     scores: dict[str, LiveScore] = {}  # by table; only where staff have entered something
     pause: LivePause | None = None
     patient: str = ""  # opaque id; empty: nobody is admitted. Never a name or record number
+    patient_since: Milliseconds | None = None
 
 
 class WardSnapshot(msgspec.Struct, frozen=True, kw_only=True):

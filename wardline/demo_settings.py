@@ -58,6 +58,7 @@ def hub_settings(port: int, broker_port: int) -> dict[str, Any]:
             "username": CONSOLE,
             "password": _secret(CONSOLE),
             "people": "hub/people.db",
+            "patients": "hub/patients.db",
             "demo_person": True,
         },
         "wards": [

@@ -68,6 +68,9 @@ class Moves:
     def _admit(self, command: Admit, now: int) -> Done:
         bed = known_bed(self._beds, command.bed)
         writes = self._admissions.admit(bed, command, now)
+        if command.end is not None:
+            self._picture.vacated(bed, self._admissions.left(bed))
+            return Done(writes=writes, result=msgspec.structs.replace(DONE, admission=self._admissions.newest()))
         return _done(self._books.renew([bed], now), writes, self._admissions.stay(bed))
 
     def _discharge(self, command: Discharge, now: int) -> Done:

@@ -12,9 +12,11 @@ from vitals.commands import (
     Action,
     Admit,
     Anchor,
+    Assign,
     BedCommand,
     ClearLimit,
     Command,
+    Correct,
     Discharge,
     Drill,
     Observe,
@@ -22,6 +24,7 @@ from vitals.commands import (
     SetLimit,
     SetProfile,
     TicketCommand,
+    Transfer,
     WriteNote,
 )
 from vitals.errors import LinkError
@@ -37,6 +40,9 @@ Order: TypeAlias = (
     | SetProfile
     | Admit
     | Discharge
+    | Transfer
+    | Correct
+    | Assign
     | Observe
     | WriteNote
     | Drill

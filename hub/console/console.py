@@ -10,6 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from chassis.clock import Clock
+from hub.adt.details import PatientFile
 from hub.console.archive import Archive
 from hub.console.chains import Chains
 from hub.console.commands import Commands
@@ -18,6 +19,7 @@ from hub.console.streams import Streams
 from hub.console.wards import Wards
 from hub.console.waves import WaveRelay
 from hub.pagers.book import PageBook
+from hub.settings import NamesShown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Console:
     chains: Chains
     pages: PageBook
     people: People
+    patients: PatientFile
+    names: NamesShown  # how much of a patient's name a list or a board shows
     clock: Clock
     version: str
     connected: Callable[[], bool]  # to the broker

@@ -146,7 +146,9 @@ class BedView(_View, frozen=True, kw_only=True):
     entries: dict[str, EntryView]
     scores: dict[str, ScoreView]
     pause: PauseView | None
-    patient: str
+    patient: str  # opaque id; '' while nobody is admitted
+    patient_initials: str  # or the whole name, where the site shows it; '' where it shows neither
+    patient_since: int | None
 
 
 class WardView(_View, frozen=True, kw_only=True):
@@ -302,7 +304,14 @@ def event_view(number: int | None, event: AlarmEvent) -> AlarmEventView:
 
 
 def bed_view(
-    ward: str, title: str, bed: LiveBed, alarms: list[Alarm], elapsed_ms: int | None, *, hub_silent: bool
+    ward: str,
+    title: str,
+    bed: LiveBed,
+    alarms: list[Alarm],
+    elapsed_ms: int | None,
+    *,
+    hub_silent: bool,
+    shown: str = "",
 ) -> BedView:
     """A bed `elapsed_ms` after its snapshot; None when there has been none."""
     elapsed = elapsed_ms or 0
@@ -325,6 +334,8 @@ def bed_view(
         scores={name: ScoreView(**msgspec.structs.asdict(score)) for name, score in bed.scores.items()},
         pause=_pause_view(bed),
         patient=printable(bed.patient),
+        patient_initials=shown,
+        patient_since=bed.patient_since,
     )
 
 

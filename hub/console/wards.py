@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hub.console.views import (
     SILENT_AFTER_MS,
     BedView,
@@ -34,9 +36,11 @@ class _Ward:
 class Wards:
     """What the hub has said. `now` is milliseconds on a clock that never steps."""
 
-    def __init__(self, registry: Registry, hub: str) -> None:
+    def __init__(self, registry: Registry, hub: str, shown: Callable[[str], str] = lambda _: "") -> None:
+        """`shown` says as much of the name of a patient as a board shows."""
         self.registry = registry
         self._hub = hub
+        self._shown = shown
         self._wards = {ward: _Ward() for ward in registry.wards}
         self._status: HubStatus | None = None
         self._heartbeat: int | None = None
@@ -50,6 +54,7 @@ class Wards:
         if ward is None:
             return False
         ward.snapshot, ward.received = snapshot, now
+        self.registry.saw(snapshot)
         ward.alarms = {(bed.bed, alarm.rule): alarm for bed in snapshot.beds for alarm in bed.alarms}
         return True
 
@@ -146,8 +151,15 @@ class Wards:
     def _bed(self, ward: str, name: str, said: LiveBed | None, age: int | None) -> BedView:
         unheard = age is None or age > SILENT_AFTER_MS or said is None
         title = self.registry.bed_titles.get(BedKey(ward, name)) or (said.title if said else "") or name
+        live = said or LiveBed(bed=name)
         return bed_view(
-            ward, title, said or LiveBed(bed=name), self.alarms(ward, name), age if said else None, hub_silent=unheard
+            ward,
+            title,
+            live,
+            self.alarms(ward, name),
+            age if said else None,
+            hub_silent=unheard,
+            shown=self._shown(live.patient) if live.patient else "",
         )
 
     def gateways(self, now: int) -> list[GatewayView]:

@@ -37,8 +37,9 @@ class WaveView(msgspec.Struct, frozen=True, kw_only=True):
 class Onlooker:
     """One screen that looks at one bed."""
 
-    def __init__(self, bed: BedKey) -> None:
+    def __init__(self, bed: BedKey, gateways: list[str]) -> None:
         self.bed = bed
+        self.gateways = gateways  # listened to for it
         self.closed = False
         self._waiting: deque[bytes] = deque(maxlen=QUEUED)
         self._news = asyncio.Event()
@@ -69,6 +70,8 @@ class WaveRelay:
     def __init__(
         self, registry: Registry, subscribe: Callable[[str], None], unsubscribe: Callable[[str], None]
     ) -> None:
+        self._registry = registry
+        self._moves = registry.moves
         self._beds = registry.gateways
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
@@ -81,15 +84,15 @@ class WaveRelay:
         """Begin to look at a bed; None when there are too many onlookers."""
         if len(self._onlookers) >= MAX_ONLOOKERS:
             return None
-        onlooker = Onlooker(bed)
+        onlooker = Onlooker(bed, self._gateways(bed))
         self._onlookers.add(onlooker)
-        self._listen(self._gateways(bed))
+        self._listen(onlooker.gateways)
         return onlooker
 
     def forget(self, onlooker: Onlooker) -> None:
         """The screen looks elsewhere."""
         self._onlookers.discard(onlooker)
-        self._unlisten(self._gateways(onlooker.bed))
+        self._unlisten(onlooker.gateways)
 
     def open_ward(self, ward: str, channels: frozenset[str]) -> WardScreen | None:
         """Begin to show these channels of a ward; None when there are too many screens."""
@@ -113,6 +116,8 @@ class WaveRelay:
         """Send the wards' screens what has come for them, again and again."""
         while True:
             await asyncio.sleep(EVERY_S)
+            if self._moves != self._registry.moves:
+                self._follow()
             for look in self._looks.values():
                 look.send()
 
@@ -141,6 +146,19 @@ class WaveRelay:
             onlooker.close()
         for screen in [screen for look in self._looks.values() for screen in look.screens]:
             screen.close()
+
+    def _follow(self) -> None:
+        """A device was moved: each screen listens to the gateways that serve its beds now."""
+        self._moves = self._registry.moves
+        for onlooker in self._onlookers:
+            former, onlooker.gateways = onlooker.gateways, self._gateways(onlooker.bed)
+            self._listen(onlooker.gateways)
+            self._unlisten(former)
+        for look in self._looks.values():
+            for screen in look.screens:
+                former, screen.gateways = screen.gateways, self._ward_gateways(look.ward)
+                self._listen(screen.gateways)
+                self._unlisten(former)
 
     def _listen(self, gateways: list[str]) -> None:
         for gateway in gateways:
