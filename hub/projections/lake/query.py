@@ -47,9 +47,7 @@ def ask(folder: Path, sql: str) -> Iterator[Answer]:
             database = duckdb.connect(config={"autoinstall_known_extensions": False})
             try:
                 _prepare(database, folder, room)
-                result = database.execute(sql)
-                names = [column[0] for column in result.description or ()]
-                reader = result.to_arrow_reader(BATCH)
+                reader = database.sql(sql).to_arrow_reader(BATCH)
             except duckdb.Error as error:
                 database.close()
                 failure = error
@@ -57,7 +55,7 @@ def ask(folder: Path, sql: str) -> Iterator[Answer]:
                     continue
                 break
             try:
-                yield Answer(names, _portions(duckdb, reader))
+                yield Answer(list(reader.schema.names), _portions(duckdb, reader))
             finally:
                 database.close()
             return
@@ -128,7 +126,7 @@ def _said(duckdb: Any, error: Exception) -> Exception:
     text = " ".join(str(error).split("\n\nLINE", 1)[0].split())
     if isinstance(error, duckdb.PermissionException):
         return UsageError(f"a question may read the tables of the lake and nothing else: {', '.join(TABLES)}")
-    if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException | OSError):
+    if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException | OSError) or "/part-" in text:
         return StorageError(f"cannot read the lake: {text}; `wardline lake verify` says more")
     return UsageError(f"{text} (tables: {', '.join(TABLES)})")
 
