@@ -38,6 +38,7 @@ class Ward:
         self.journal = Journal(path)
         self._seq = itertools.count(1)
         self.records = 0
+        self.epoch = 1
 
     def add(self, count, *, time=None, **body) -> None:
         """Commit `count` records, one per second, or all in the millisecond `time`."""
@@ -49,9 +50,9 @@ class Ward:
             device, bed = ("mon-a", "7") if seq % 4 else ("mon-b", "")
             encoded = msgspec.json.encode(RecordBody(values=values, flags=flags))
             when = START + seq * 1000 if time is None else time
-            row = RecordRow("gw-1", 1, seq, device, "icu" if bed else "", bed, when, when, 0, encoded)
+            row = RecordRow("gw-1", self.epoch, seq, device, "icu" if bed else "", bed, when, when, 0, encoded)
             batch.records.append(row)
-            batch.settle("gw-1", 1, seq)
+            batch.settle("gw-1", self.epoch, seq)
         self.journal.commit(batch)
         self.records += count
 
