@@ -1,6 +1,6 @@
 // One alarm on one line: shape, stars, words, who has seen it, and the button that says so.
 
-import { act } from "./acknowledge.js";
+import { act, mayAct } from "./acknowledge.js";
 import { make, mark, say } from "./dom.js";
 import { translator } from "./language.js";
 import { minuteTime } from "./times.js";
@@ -56,7 +56,7 @@ export class AlarmLine extends HTMLElement {
   #button() {
     const { state } = this.#alarm;
     const action = { active: "acknowledge", audio_paused: "acknowledge", latched: "reset" }[state];
-    this.button.hidden = !action;
+    this.button.hidden = !action || !mayAct();
     if (!action || this.button.disabled) return;
     say(this.button, deeds(action));
     mark(this.button, "brief", deeds(action === "reset" ? "reset_short" : "ack_short"));

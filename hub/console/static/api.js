@@ -34,7 +34,7 @@ export async function ask(method, path, body) {
   }
   const said = await read(answer);
   if (answer.ok) return said;
-  if (answer.status === 401 && location.pathname !== "/login") toLogin();
+  if (answer.status === 401 && !["/login", "/tv"].includes(location.pathname)) toLogin();
   throw new Refused(answer.status, said?.error ?? t("no_answer"));
 }
 

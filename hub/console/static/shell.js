@@ -19,6 +19,7 @@ const words = await translator("common");
 const PAGES = ["board", "alarms", "devices", "tickets", "patients", "people"];
 const PRIORITIES = [["high", "▲"], ["medium", "◆"], ["low", "●"], ["technical", ""]];
 const TOLD_MS = 12000;
+const ACTIVE_MS = 60_000;
 
 // Who is signed in: {name, role, wards, rights}; null when nobody is, or before it is known. `me.ready` waits for it.
 export const me = { person: null, may: (right) => me.person?.rights?.includes(right) ?? false, ready: null };
@@ -138,13 +139,15 @@ export class WardShell extends HTMLElement {
   }
 
   async #whoAmI() {
-    if (!existing.includes("login")) return null; // a console without accounts
     try {
       me.person = await get("/api/v1/me");
     } catch {
       me.person = null; // the console does not answer: the stream says so
     }
-    if (me.person) this.tools.append(personMenu(me.person));
+    if (me.person) {
+      this.tools.append(personMenu(me.person));
+      stayIn(me.person);
+    }
     for (const link of this.querySelectorAll(".pages a")) link.hidden = !mayVisit(link.dataset.page);
     dispatchEvent(new Event("who"));
     return me.person;
@@ -192,16 +195,28 @@ function region(id, manner) {
   return node;
 }
 
+// A person who touches the page is not idle; a page that reads the stream on its own is.
+function stayIn(person) {
+  if (person.kind !== "person") return;
+  let said = performance.now();
+  const touched = () => {
+    if (performance.now() - said < ACTIVE_MS) return;
+    said = performance.now();
+    post("/api/v1/active").catch(() => null);
+  };
+  for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, touched, { capture: true });
+}
+
 function personMenu(person) {
-  const name = make("summary", "button quiet", person.name);
-  name.setAttribute("aria-label", t("person", { name: person.name }));
+  const name = make("summary", "button quiet", person.title || person.name);
+  name.setAttribute("aria-label", t("person", { name: person.title || person.name }));
   const out = make("button", "button", t("sign_out"));
   out.type = "button";
   out.addEventListener("click", async () => {
     await post("/api/v1/logout").catch(() => null);
     location.assign("/login");
   });
-  const menu = closing(make("details", "menu person", name, make("div", "menu-body", make("p", "soft", t("person", { name: person.name })), out)));
+  const menu = closing(make("details", "menu person", name, make("div", "menu-body", make("p", "soft", t("person", { name: person.title || person.name })), out)));
   menu.id = "person";
   return menu;
 }
