@@ -37,10 +37,11 @@ def pipeline() -> Json:
             (_books(), 12, 8),
             (_quarantine(), 12, 8),
             (_lag(), 12, 8),
+            (_copied(), 12, 8),
             (_refused(), 12, 8),
             (_pages(), 12, 8),
             (_journal(), 12, 8),
-            (_alerts(), 24, 7),
+            (_alerts(), 12, 8),
             (row("Gateways' own pages", _edges()), 24, 1),
             (row("Processes", _processes()), 24, 1),
         ],
@@ -146,6 +147,12 @@ def _lag() -> Json:
         _COUNT,
         interval="15s",
     )
+
+
+def _copied() -> Json:
+    expression = "sum by (sink) (rate(wardline_projection_entries_total[$__rate_interval]))"
+    about = "Entries each sink has taken, in a second; counted again when they are copied again."
+    return trend("Copied", about, [watch(expression, "{{sink}}")], _PACE, interval="15s")
 
 
 def _refused() -> Json:
