@@ -27,6 +27,7 @@ const [ward, name] = location.pathname.split("/").slice(2).map(decodeURIComponen
 const place = `${encodeURIComponent(ward)}/${encodeURIComponent(name)}`;
 const page = { ward, bed: name, place, t, limits: null, view: null, found: () => live.picture.wards.get(ward)?.beds.find((one) => one.bed === name), changed };
 
+let patient; // who lay here when it was last drawn
 const parts = {
   header: new Header(node("who"), page),
   alarms: new Alarms(node("alarms"), page),
@@ -87,12 +88,20 @@ function draw() {
     return;
   }
   shell.heading = bed.title;
+  if (patient !== undefined && patient !== bed.patient) moved();
+  patient = bed.patient;
   const now = performance.now();
   const here = live.picture.wards.get(ward);
   const { parameters } = live.picture;
   const scene = { now, time: live.picture.time(now), elapsed: now - here.at, heardAt: here.heardAt, parameters };
   for (const part of [parts.header, parts.alarms, parts.numbers, parts.waves, parts.devices]) part.draw(bed, scene);
   announce({ ...here, beds: [bed] }, [], node("loud"), node("quiet"));
+}
+
+// Somebody else lies here now, or nobody: what was asked of the one before is asked anew.
+function moved() {
+  changed();
+  parts[page.view].open?.();
 }
 
 // The console knows its beds, and this is none of them.

@@ -90,9 +90,11 @@ export class Observations {
     this.wrong = make("p", "wrong");
     this.wrong.setAttribute("role", "alert");
     this.wrong.hidden = true;
+    this.done = make("p", "done");
+    this.done.setAttribute("role", "status");
     const enter = make("button", "button primary", t("enter"));
     enter.type = "submit";
-    this.form.append(title, ...choices, make("div", "fields", ...fields.slice(0, FIRST.length)), more, make("div", "fields", this.time.row, this.reason.row), this.wrong, make("div", "choices", enter));
+    this.form.append(title, ...choices, make("div", "fields", ...fields.slice(0, FIRST.length)), more, make("div", "fields", this.time.row, this.reason.row), this.wrong, make("div", "choices", this.done, enter));
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#enter();
@@ -158,13 +160,14 @@ export class Observations {
       this.time.input.value = toField(Date.now());
       this.form.querySelector("#glucose-mg").textContent = "";
       this.#show(found);
-      tell(t("entered"), "good");
+      say(this.done, t("entered"));
     } catch (refused) {
       this.#complain(refused.message);
     }
   }
 
   #complain(sentence) {
+    say(this.done, "");
     this.wrong.hidden = !sentence;
     say(this.wrong, sentence);
   }
