@@ -30,6 +30,7 @@ COMMANDS = {
     "project": "the copies of the journal: status, rebuild, dead-letters",
     "journal": "check the journal of a hub: verify, gaps, stats",
     "grafana": "build, check or push the dashboards",
+    "adt": "who lies in which bed, and what stands there: list, admit, transfer, discharge, correct, import, assign",
     "tickets": "the work on devices and gateways: list, show, open, assign, note, close, export",
     "drill": "send a TEST alarm from a bed through the real path, and say where it stopped",
     "people": "let somebody into the console: first-link, list",

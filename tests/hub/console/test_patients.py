@@ -205,3 +205,34 @@ def test_a_device_that_was_moved_is_shown_where_it_stands_with_its_history(ward)
     places = {one["device"]: one["bed"] for one in ward.done("GET", "/api/v1/placements")}
     assert places["mon-1"] == "3"
     ward.done("POST", "/api/v1/devices/gw-1/mon-1/assign", {"bed": "icu/1"})
+
+
+def test_the_command_does_the_same_and_says_what_is_wrong_with_a_file_line_by_line(ward, tmp_path):
+    def adt(*words):
+        command = [sys.executable, "-m", "wardline", "adt", *words, "--config", str(ward.console.config)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    code, out, _ = adt("admit", "icu/1", "p-50", "--by", "AB")
+    number = out.split()[1].rstrip(":")
+    assert (code, out) == (0, f"admission {number}: done\n")
+    assert adt("admit", "icu/1", "p-51", "--by", "AB")[::2] == (
+        1,
+        "wardline: bed icu/1 is taken by patient p-50; discharge that one first\n",
+    )
+    assert adt("transfer", "icu/1", "icu/2", "--by", "AB")[0] == 0
+    assert adt("correct", number, "--patient", "p-52", "--by", "AB", "--reason", "wrong wristband")[0] == 0
+    code, out, _ = adt("list", "--state", "all", "--json")
+    assert [(one["bed"], one["patient"]) for one in json.loads(out)] == [("2", "p-50"), ("1", "p-52")]
+    assert "wrong wristband" in adt("history", number)[1]
+    assert "gw-1/mon-1" in adt("devices")[1]
+    file = tmp_path / "stays.csv"
+    file.write_text("bed,patient,start,name\nicu/3,p-53,,Example Person\nicu/2,p-54,,\n")
+    code, out, _ = adt("import", str(file), "--by", "AB")
+    assert code == 1
+    assert f"{file}:3: icu/2 p-54: patient p-50 lay in bed icu/2 then" in out
+    assert out.endswith("nothing was imported: 1 of 2 lines are wrong\n")
+    file.write_text("bed,patient,start,name\nicu/3,p-53,,Example Person\n")
+    assert adt("import", str(file), "--by", "AB", "--dry-run")[1] == f"{file}:2: icu/3 p-53: new\n"
+    assert adt("import", str(file), "--by", "AB")[1] == f"{file}:2: icu/3 p-53: done\n"
+    _rig.until(lambda: ward.done("GET", "/api/v1/patients/p-53/name")["name"] == "Example Person")
