@@ -37,6 +37,22 @@ log_min_messages = fatal
 """
 
 
+# What makes a table answer as a full disk does, and, last, what ends it.
+FULL = {
+    "postgresql": (
+        "CREATE OR REPLACE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$",
+        "CREATE TRIGGER full_disk BEFORE INSERT ON vital_values FOR EACH ROW EXECUTE FUNCTION full_disk()",
+        "DROP TRIGGER full_disk ON vital_values",
+    ),
+    "mariadb": (
+        "CREATE TRIGGER full_disk BEFORE INSERT ON vital_values FOR EACH ROW"
+        " SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1021, MESSAGE_TEXT = 'Disk full'",
+        "DROP TRIGGER full_disk",
+    ),
+}
+
+
 class SqlServer:
     """What both servers have in common: a process that can be stopped, killed, frozen and started again."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import threading
@@ -45,11 +46,13 @@ class Store:
         return self._bulk.cells
 
     def open(self) -> None:
-        """Bring the tables up to date, then connect for writing."""
-        self.migrate()
+        """Connect for writing; if the tables are not up to date, that comes first."""
+        if self.version() != newest():
+            self.migrate()
         with self._judged():
             self._connection = self._engine(self._timeout_s).connect()
-            self._bulk.begin(self._driver)
+            with self._deadline(self._driver):
+                self._bulk.begin(self._driver)
 
     def migrate(self) -> str:
         """Bring the tables up to date; their version. No limit on time: the tables of years are slow to change."""
@@ -58,7 +61,9 @@ class Store:
 
     def version(self) -> str | None:
         """The version of the tables; None: there are none yet."""
-        with self._judged(), self._engine(None).connect() as connection:
+        with self._judged(), contextlib.ExitStack() as stack:
+            connection = stack.enter_context(self._engine(self._timeout_s).connect())
+            stack.enter_context(self._deadline(connection.connection.driver_connection))
             return version(connection, self.where)
 
     @property
@@ -69,7 +74,7 @@ class Store:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All of what is put inside, or nothing of it; durable when it ends."""
-        with self._judged(), self._deadline():
+        with self._judged(), self._deadline(self._driver):
             try:
                 yield
                 self._driver.commit()
@@ -118,7 +123,8 @@ class Store:
         return self._connection.connection.driver_connection
 
     def _engine(self, timeout_s: float | None) -> Engine:
-        arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S}
+        seconds = CONNECT_TIMEOUT_S if timeout_s is None else min(CONNECT_TIMEOUT_S, math.ceil(timeout_s) + 1)
+        arguments: dict[str, Any] = {"connect_timeout": seconds}
         if self._backend == "postgresql":
             arguments |= {"application_name": "wardline", "keepalives_idle": 30, "keepalives_interval": 10}
         else:
@@ -139,12 +145,12 @@ class Store:
             raise
 
     @contextlib.contextmanager
-    def _deadline(self) -> Iterator[None]:
+    def _deadline(self, connection: Any) -> Iterator[None]:
         """Cut the line of a PostgreSQL that has stopped answering: its client would wait for ever."""
         if self._backend != "postgresql":
             yield
             return
-        timer = threading.Timer(self._timeout_s + GRACE_S, _cut, (self._driver,))
+        timer = threading.Timer(self._timeout_s + GRACE_S, _cut, (connection,))
         timer.daemon = True
         timer.start()
         try:

@@ -78,7 +78,7 @@ VALUES = _table(
     key=("gateway", "epoch", "seq", "parameter", "time"),
 )
 Index("vital_values_bed_time", VALUES.c.ward, VALUES.c.bed, VALUES.c.time)
-Index("vital_values_time", VALUES.c.time)
+Index("vital_values_time", VALUES.c.time, postgresql_using="brin")
 
 ALARMS = _table(
     "alarms",

@@ -1,13 +1,20 @@
 """Places that readings are copied to, behind bad weather: what the suite of faults needs of each kind of sink."""
 
 import http.client
+import os
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
 
+import msgspec
+
+from hub.projections.sql.store import Store
+from hub.settings import ProjectionSettings, SqlSettings
 from tests.chaos.proxy import Proxy
 from tests.fixtures_influx import Influx, find_binary, free_port
+from tests.fixtures_sql import FULL, PASSWORD, new_mariadb, new_postgres
+from vitals.durations import Duration
 
 
 class Place(Protocol):
@@ -77,6 +84,66 @@ class InfluxPlace:
         self.proxy.stop()
         self._door.close()
         self._server.stop()
+
+
+class SqlPlace:
+    """A PostgreSQL or a MariaDB, and a bad network."""
+
+    sink = "sql"
+    _SECRET = "WARDLINE_TEST_SQL"
+
+    def __init__(self, running) -> None:
+        self._block = running()
+        self._server = self._block.__enter__()
+        self._database = self._server.new_database()
+        Store(self._database.url, PASSWORD, 5_000).migrate()
+        self._full = False
+        self.proxy = Proxy(free_port(), self._server.port).start()
+        os.environ[self._SECRET] = PASSWORD
+
+    def settings(self, settings_for):
+        url = self._database.url.replace(f":{self._server.port}/", f":{self.proxy.port}/")
+        sql = SqlSettings(url=url, password=f"env:{self._SECRET}", batch=200, timeout=Duration(1_000))
+        return msgspec.structs.replace(settings_for("http://127.0.0.1"), projections=ProjectionSettings(sql=sql))
+
+    def start(self) -> None:
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def kill(self) -> None:
+        self._server.kill()
+
+    def full(self, answer: int) -> None:
+        if bool(answer) == self._full:
+            return
+        *begin, end = FULL[self._database.kind]
+        for statement in begin if answer else [end]:
+            self._database.query(statement)
+        self._full = bool(answer)
+
+    def refused(self) -> dict:
+        return {"values": {"p" * 60: 1.5}}  # longer than a parameter can be
+
+    def stored(self) -> Counter:
+        asked = "SELECT epoch, seq FROM vital_values WHERE parameter = 'hr'"
+        return Counter((epoch, seq) for epoch, seq in self._database.query(asked))
+
+    def close(self) -> None:
+        os.environ.pop(self._SECRET, None)
+        self.proxy.stop()
+        self._block.__exit__(None, None, None)
+
+
+def postgres_place(_folder) -> SqlPlace:
+    """A PostgreSQL."""
+    return SqlPlace(new_postgres)
+
+
+def mariadb_place(_folder) -> SqlPlace:
+    """A MariaDB."""
+    return SqlPlace(new_mariadb)
 
 
 class Door:

@@ -12,11 +12,13 @@ import pytest
 
 from hub.projections.cursors import dead_letters, statuses
 from tests.fixtures_influx import wait_for
-from tests.hub.projections.places import InfluxPlace
+from tests.hub.projections.places import InfluxPlace, mariadb_place, postgres_place
 from vitals.errors import StorageError
 
 PLACES = [
     pytest.param(InfluxPlace, id="influxdb", marks=pytest.mark.influx),
+    pytest.param(postgres_place, id="postgresql", marks=pytest.mark.postgres),
+    pytest.param(mariadb_place, id="mariadb", marks=pytest.mark.mariadb),
 ]
 
 EPOCHS = itertools.count(1)

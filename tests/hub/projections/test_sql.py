@@ -1,7 +1,7 @@
 """The journal arrives whole in real PostgreSQL and MariaDB, once each, whatever is sent again and in which order."""
 
 import random
-from datetime import UTC, datetime
+from datetime import UTC
 
 import msgspec
 import pytest

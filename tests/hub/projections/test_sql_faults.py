@@ -16,6 +16,7 @@ from hub.projections.sql.sink import SqlSink
 from hub.settings import BedSettings, HubSettings, ProjectionSettings, WardSettings
 from tests.fixtures_influx import free_port, wait_for
 from tests.fixtures_sql import (  # noqa: F401
+    FULL,
     PASSWORD,
     database,
     mariadb_server,
@@ -214,21 +215,6 @@ def test_a_server_that_may_not_be_written_is_waited_for(database, ward, settings
     wait_for(lambda: database.count("vital_values") == 60, "the rest")
     assert dead_letters(tmp_path / "projections.db", "sql") == []
     caplog.clear()
-
-
-FULL = {
-    "postgresql": (
-        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$",
-        "CREATE TRIGGER full_disk BEFORE INSERT ON vital_values FOR EACH ROW EXECUTE FUNCTION full_disk()",
-        "DROP TRIGGER full_disk ON vital_values",
-    ),
-    "mariadb": (
-        "CREATE TRIGGER full_disk BEFORE INSERT ON vital_values FOR EACH ROW"
-        " SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1021, MESSAGE_TEXT = 'Disk full'",
-        "DROP TRIGGER full_disk",
-    ),
-}
 
 
 def test_a_full_disk_of_the_server_is_waited_for(database, sink_for):  # noqa: F811
