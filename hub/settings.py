@@ -101,6 +101,7 @@ class LakeSettings(_Section, frozen=True, kw_only=True):
     format: Literal["parquet", "jsonl"] = "parquet"
     wards: list[WardId] = []
     words: bool = False
+    waves: bool = False
     keep: Duration | None = None
     merge_after: Duration = msgspec.field(default_factory=lambda: Duration.parse("1h"))
     batch: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 10_000

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hub.export.tables import Kind, Row, Table
 from vitals.errors import UsageError
+from vitals.waves import NO_SAMPLE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,6 +19,7 @@ GROUP_ROWS = 100_000  # of one row group: what a reader can skip, and what is in
 def load_pyarrow() -> Any:
     """The module. Raises UsageError that says how to install it."""
     try:
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError as error:
         raise UsageError("Parquet needs pyarrow: pip install 'wardline[lake]'") from error
@@ -42,7 +45,18 @@ def arrow_table(table: Table, schema: pa.Schema, rows: Sequence[Row]) -> pa.Tabl
     arrow = load_pyarrow()
     found: dict[str, Any] = dict.fromkeys(table.names, ())
     found |= zip(table.names, zip(*rows, strict=True), strict=False)
-    return arrow.Table.from_arrays([arrow.array(found[field.name], field.type) for field in schema], schema=schema)
+    return arrow.Table.from_arrays([_column(arrow, found[field.name], field.type) for field in schema], schema=schema)
+
+
+def _column(arrow: Any, cells: Sequence[Any], type_: Any) -> Any:
+    """The cells as an array. Samples stay bytes until here: as numbers of Python they would be many times as large."""
+    if not arrow.types.is_list(type_):
+        return arrow.array(cells, type_)
+    raw = b"".join(cells)
+    values = arrow.Array.from_buffers(type_.value_type, len(raw) // 2, [None, arrow.py_buffer(raw)])
+    values = arrow.compute.if_else(arrow.compute.equal(values, NO_SAMPLE), None, values)
+    ends = itertools.accumulate((len(cell) // 2 for cell in cells), initial=0)
+    return arrow.ListArray.from_arrays(arrow.array(ends, arrow.int32()), values.cast(type_.value_type))
 
 
 class ParquetFormat:

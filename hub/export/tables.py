@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from hub.history import StoredRecord
-from hub.projections.sink import Entry, StoredEvent, StoredScore, StoredState, StoredTicketEvent
+from hub.projections.sink import Entry, StoredEvent, StoredScore, StoredState, StoredTicketEvent, StoredWave
 from vitals.parameters import PARAMETERS
 
 Kind = Literal["text", "whole", "number", "time", "truth", "samples"]
@@ -19,7 +19,7 @@ _UNITS = {name: parameter.unit for name, parameter in PARAMETERS.items()}
 
 
 class Column(NamedTuple):
-    """One column; a `time` is UTC milliseconds in a row."""
+    """One column. In a row a `time` is UTC milliseconds, `samples` are the bytes of little-endian int16."""
 
     name: str
     kind: Kind = "text"
@@ -110,6 +110,12 @@ def _scores(entry: StoredScore) -> list[Row]:
     return [(entry.time, entry.ward or None, entry.bed or None, *said)]
 
 
+def _waves(frame: StoredWave) -> list[Row]:
+    where = (frame.time, frame.ward or None, frame.bed or None, frame.gateway, frame.device, frame.channel)
+    how = (frame.rate, frame.unit or None, frame.scale, frame.offset, frame.samples)
+    return [(*where, *how, frame.clock, frame.received, frame.epoch, frame.seq)]
+
+
 READINGS = Table(
     "readings",
     _columns(
@@ -145,6 +151,16 @@ SCORES = Table(
     _columns("time:time ward bed table total:whole complete:truth risk parts"),
     ("ward", "bed", "time", "table", "total", "complete", "risk", "parts"),
     _scores,
+)
+
+WAVES = Table(
+    "waves",
+    _columns(
+        "time:time ward bed gateway device channel rate:number unit scale:number offset:number samples:samples clock"
+        " received:time epoch:whole seq:whole"
+    ),
+    ("gateway", "epoch", "seq"),
+    _waves,
 )
 
 EXPORTS: dict[str, Table] = {table.name: table for table in (READINGS, ALARMS, DEVICES, TICKETS)}

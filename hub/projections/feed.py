@@ -19,6 +19,7 @@ from hub.projections.sink import (
     StoredState,
     StoredStay,
     StoredTicketEvent,
+    StoredWave,
     Stream,
 )
 from vitals.alarms import AlarmEvent
@@ -67,6 +68,13 @@ _SOURCES: dict[Stream, _Source] = {
     ),
     "admissions": _Source(
         'id, time, kind, admission, ward, bed, patient, start, "end", "by", reason', "admission_event", StoredStay
+    ),
+    "waves": _Source(
+        "id, gateway, epoch, seq, device, channel, ward, bed, time, received, clock, rate, scale,"
+        ' "offset", unit, samples',
+        "wave",
+        StoredWave,
+        time="received",
     ),
 }
 
@@ -158,7 +166,7 @@ class Feed:
 def bookmark(entry: Entry) -> str:
     """What an entry is, whatever its number."""
     match entry:
-        case StoredRecord():
+        case StoredRecord() | StoredWave():
             return f"{entry.gateway}/{entry.epoch}/{entry.seq}"
         case StoredEvent():
             return f"{entry.event.alarm.id}/{entry.event.alarm.rev}"

@@ -9,7 +9,7 @@ from hub.history import StoredRecord
 from vitals.alarms import AlarmEvent
 from vitals.errors import WardlineError
 
-Stream = Literal["records", "alarm-events", "device-states", "ticket-events", "scores", "admissions"]
+Stream = Literal["records", "alarm-events", "device-states", "ticket-events", "scores", "admissions", "waves"]
 """What the journal tells in order, each numbered by itself."""
 STREAMS: tuple[Stream, ...] = get_args(Stream)
 
@@ -80,7 +80,28 @@ class StoredStay(NamedTuple):
     reason: str
 
 
-Entry: TypeAlias = StoredRecord | StoredEvent | StoredState | StoredTicketEvent | StoredScore | StoredStay
+class StoredWave(NamedTuple):
+    """A frame of one channel; `samples` are int16, little-endian: value = raw * scale + offset, -32768 is none."""
+
+    id: int
+    gateway: str
+    epoch: int
+    seq: int
+    device: str
+    channel: str
+    ward: str
+    bed: str
+    time: int
+    received: int
+    clock: str
+    rate: float
+    scale: float
+    offset: float
+    unit: str
+    samples: bytes
+
+
+Entry: TypeAlias = StoredRecord | StoredEvent | StoredState | StoredTicketEvent | StoredScore | StoredStay | StoredWave
 
 
 class PoisonError(WardlineError):

@@ -48,10 +48,10 @@ def answer(folder, sql, capsys):
 def test_every_table_can_be_asked(lake, capsys):
     sql = " UNION ALL ".join(
         f"SELECT '{name}' AS name, count(*) AS n FROM {name}"
-        for name in ("readings", "alarms", "devices", "tickets", "scores")
+        for name in ("readings", "alarms", "devices", "tickets", "scores", "waves")
     )
     found = {row["name"]: row["n"] for row in answer(lake, sql, capsys)}
-    assert found == {"readings": 12, "alarms": 3, "devices": 3, "tickets": 2, "scores": 0}
+    assert found == {"readings": 12, "alarms": 3, "devices": 3, "tickets": 2, "scores": 0, "waves": 0}
 
 
 def test_dates_and_wards_of_the_folders_are_columns_and_times_are_times(lake, capsys):

@@ -51,7 +51,7 @@ class LakeSink:
         self._tidy = Tidy(settings)
         self._wards = frozenset(settings.wards)
         self.batch = settings.batch
-        self.streams: tuple[Stream, ...] = tuple(STREAMS)
+        self.streams: tuple[Stream, ...] = tuple(name for name in STREAMS if name != "waves" or settings.waves)
 
     def open(self) -> None:
         """Take possession of the folder, and finish what was begun there."""

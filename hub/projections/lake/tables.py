@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from hub.export.tables import ALARMS, DEVICES, READINGS, SCORES, TICKETS, Row, Table
-from hub.projections.sink import Entry, StoredEvent, StoredScore, StoredState, StoredTicketEvent, Stream
+from hub.export.tables import ALARMS, DEVICES, READINGS, SCORES, TICKETS, WAVES, Row, Table
+from hub.projections.sink import Entry, StoredEvent, StoredScore, StoredState, StoredTicketEvent, StoredWave, Stream
 
 WORDS = {"alarms": "reason", "tickets": "text"}  # columns people write into: they may name a patient
 
@@ -16,8 +16,9 @@ STREAMS: dict[Stream, Table] = {
     "device-states": DEVICES,
     "ticket-events": TICKETS,
     "scores": SCORES,
+    "waves": WAVES,
 }
-"""The table of each stream the lake takes. Admissions name patients, and stay in the hub."""
+"""The table of each stream a lake can take. Admissions name patients, and stay in the hub."""
 
 TABLES: dict[str, Table] = {table.name: table for table in STREAMS.values()}
 PARTITIONS = ("ward",)  # columns that stand in the path of a file and not in it
@@ -40,6 +41,8 @@ def source_of(entry: Entry) -> Source:
         stream = "ticket-events"
     elif isinstance(entry, StoredScore):
         stream = "scores"
+    elif isinstance(entry, StoredWave):
+        stream = "waves"
     else:
         stream = "records"
     return Source(stream, STREAMS[stream])

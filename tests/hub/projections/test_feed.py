@@ -67,7 +67,9 @@ def test_a_journal_of_an_older_version_simply_has_no_such_entries(ward):
         db.executescript("DROP TABLE score; ALTER TABLE device_history DROP COLUMN ward")
     with closing(Feed(ward.path)) as feed:
         assert {stream: feed.latest(stream) for stream in STREAMS} == dict.fromkeys(STREAMS, 0) | {"records": 3}
-        assert [list(feed.read(stream, 0, 10)) for stream in STREAMS if stream != "records"] == [[]] * 5
+        assert [list(feed.read(stream, 0, 10)) for stream in STREAMS if stream != "records"] == [[]] * (
+            len(STREAMS) - 1
+        )
     ward.journal = Journal(ward.path)  # the new version of the hub starts
     commit(ward, rows.change_writes(StateChange(MON, "online", "", 1), BED, 1))
     with closing(Feed(ward.path)) as feed:
