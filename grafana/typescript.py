@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 from grafana.check import panels_of
 from grafana.model import bare
+from grafana.npm import fetched, run
 from grafana.sources import Json
-from vitals.errors import LinkError, UsageError
+from vitals.errors import UsageError
 
 PACKAGES = ("@grafana/schema@13.2.3", "typescript@5.9.3")
-INSTALL_S = 120.0
 _KINDS = {
     "bargauge": "BarGauge",
     "piechart": "PieChart",
@@ -39,11 +36,11 @@ def type_errors(dashboards: dict[str, Json], cache: Path | None = None) -> list[
 
     Raises UsageError without npm, LinkError when the two packages cannot be fetched into `cache`.
     """
-    folder = _installed(cache or _cache())
+    folder = fetched("grafana-types", PACKAGES, cache)
     lines, places = _program(dashboards)
     (folder / "dashboards.ts").write_text("\n".join(lines), encoding="utf-8")
     compiler = folder / "node_modules/typescript/bin/tsc"
-    done = _run(["node", str(compiler), *_OPTIONS, "dashboards.ts"], folder)
+    done = run(["node", str(compiler), *_OPTIONS, "dashboards.ts"], folder)
     found = [f"{places[int(number) - 1]}: {said}" for number, said in _SAID.findall(done.stdout)]
     if done.returncode != 0 and not found:
         raise UsageError(f"the TypeScript compiler failed: {(done.stdout + done.stderr).strip()[:300]}")
@@ -74,34 +71,3 @@ def _program(dashboards: dict[str, Json]) -> tuple[list[str], list[str]]:
             if custom := panel.get("fieldConfig", {}).get("defaults", {}).get("custom"):
                 state(f"{place}, custom", f"Partial<{kind}.FieldConfig>", custom)
     return lines, places
-
-
-def _installed(folder: Path) -> Path:
-    """The folder with both packages in it, fetched once."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        raise UsageError("npm is not installed (Debian: apt-get install npm)")
-    stamp = folder / ".installed"
-    if not stamp.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}\n', encoding="utf-8")
-        words = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
-        try:
-            done = _run(words, folder)
-        except subprocess.TimeoutExpired as error:
-            raise LinkError(f"npm did not fetch {' and '.join(PACKAGES)} in {INSTALL_S:g} s; try again") from error
-        if done.returncode != 0:
-            raise LinkError(f"npm cannot fetch {' and '.join(PACKAGES)}: {done.stderr.strip()[-300:]}")
-        stamp.touch()
-    return folder
-
-
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    version = "-".join(re.sub(r"\W+", "-", package.rpartition("@")[2]) for package in PACKAGES)
-    return Path(home) / "wardline" / f"grafana-types-{version}"
-
-
-def _run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603  # npm and node, with words of our own
-        words, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S, check=False
-    )

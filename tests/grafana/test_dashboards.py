@@ -18,6 +18,7 @@ from grafana.sources import text_of as asked
 from rules.burden import REFERENCE_PER_BED_DAY
 from rules.library import read_set
 from vitals.parameters import PARAMETERS
+from wardline.cli import _parser
 
 RULES = read_set("adult-ward")
 BOARDS = dashboards(RULES)
@@ -178,6 +179,19 @@ def test_every_dashboard_is_linked_from_another_and_every_bed_is_one_click_away(
     for board, titles in (("ward-overview.json", ["Beds", "Alarms standing"]), ("alarms.json", ["Burden by bed"])):
         for title in titles:
             assert "var-bed=${__data.fields.bed}" in json.dumps(panel_of(BOARDS[board], title)), title
+
+
+@pytest.mark.parametrize("page", ["how-to/grafana.md", "tutorial/grafana-on-the-ward-tv.md"])
+def test_every_address_and_option_the_pages_name_is_there(page):
+    text = (SHIPPED.parents[1] / "docs" / page).read_text()
+    by_uid = {board["uid"]: board for board in BOARDS.values()}
+    for uid, rest in re.findall(r"/d/([a-z-]+)(\S*)", text):
+        offered = {variable["name"] for variable in variables_of(by_uid[uid])}
+        assert set(re.findall(r"var-(\w+)=", rest)) <= offered
+    for line in re.findall(r"wardline (grafana (?:build|check|push) [^\n`]+)", text.replace("\\\n", " ")):
+        assert _parser(["grafana"]).parse_args(line.split()).run
+    titles = {board["title"] for board in BOARDS.values()}
+    assert set(re.findall(r"^\| \*([^*]+)\* \|", text, flags=re.M)) in (titles, set())
 
 
 def test_wards_and_beds_can_be_chosen_together():
