@@ -20,13 +20,15 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from fixtures_influx import TOKEN, Influx, find_binary
 
 from benchmarks.journal import Load
 from benchmarks.processes import machine, stop
 from hub.history import History
 from hub.journal import Journal
 from hub.projections.cursors import statuses
-from tests.fixtures_influx import TOKEN, Influx, find_binary
 from vitals.errors import StorageError
 
 VALUES = 10  # of each record
@@ -34,7 +36,7 @@ FILL = 20_000
 TICK_S = 0.1
 SETTINGS = """
 hub: hub-1
-log_level: WARNING
+log_level: ERROR
 wards: [{{id: w00, beds: [{{id: "0001"}}]}}]
 projections: {{influxdb: {{url: '{url}', token: 'file:token', bucket: bench, batch: {batch}, timeout: 60s}}}}
 """
