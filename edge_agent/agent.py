@@ -35,6 +35,8 @@ from vitals.sessions import GatewayStatus, Hello, Ledger
 log = logging.getLogger(__name__)
 
 STATUS_S = 5.0
+LOOK_AT_DISK_S = 5.0
+FEW = 100  # records under way to a hub that answers
 WAVES_S = 0.25  # how often waves are looked through for a second of samples
 SALVAGE_NOTICE_MS = 24 * 3_600_000  # how long the status tells of a spool that was damaged
 FULL_NOTICE_MS = 600_000
@@ -50,18 +52,19 @@ def run_agent(loaded: LoadedSettings, stop_event: Callable[[], asyncio.Event]) -
     address = broker_address(loaded)
     secrets = read_secrets(loaded)
     path = loaded.folder / loaded.settings.spool.path
-    refusal = disk_refusal(path)
 
-    async def main(spool: Spool) -> None:
+    async def main(spool: Spool, refusal: str = "") -> bool:
         agent = Agent(loaded, spool, address, secrets, refusal=refusal)
         with _metrics(agent, spool, loaded):
             await agent.run(stop_event())
+        return agent.disk_is_back
 
-    if refusal:
+    while refusal := disk_refusal(path):
         log.error("the disk of the spool %s takes nothing (%s): readings go out from memory only", path, refusal)
         with stand_in() as spool:
-            asyncio.run(main(spool))
-        return
+            if not asyncio.run(main(spool, refusal)):
+                return
+        log.warning("the disk of the spool %s takes data again: readings are kept from now on", path)
     lock = SpoolLock(path)
     try:
         own = loaded.settings.spool
@@ -113,6 +116,7 @@ class Agent:
         """`refusal`: why the disk takes nothing, when `spool` is in memory."""
         self._loaded = loaded
         self._refusal = refusal
+        self.disk_is_back = False  # and nothing waits in memory: the spool can be opened
         self._secrets = secrets or {}
         self._settings = loaded.settings
         self._digest = loaded.digest
@@ -207,6 +211,7 @@ class Agent:
             self._spool.spool.epoch,
             self.publisher.lanes.waiting,
         )
+        ways = self._ways_in()
         try:
             await run_until(
                 stop,
@@ -220,10 +225,23 @@ class Agent:
                 _task("bedside command", self.bedside.run_command),
                 _task("bedside files", self.bedside.keep),
                 _task("drills", self.drills.run),
-                *self._ways_in(),
+                *([asyncio.create_task(self._await_disk(ways), name="disk")] if self._refusal else []),
+                asyncio.create_task(_all(ways), name="ways in"),
             )
         finally:
             await self._close(keep)
+
+    async def _await_disk(self, ways: list[asyncio.Task[None]]) -> None:
+        """End when the disk takes data again, and all that was read until then has its receipt."""
+        path = self._loaded.folder / self._settings.spool.path
+        while await asyncio.to_thread(disk_refusal, path) or self.publisher.lanes.waiting > FEW:
+            await asyncio.sleep(LOOK_AT_DISK_S)
+        for way in ways:
+            way.cancel()
+        await self.recorder.flush(patient=False)
+        while self.publisher.lanes.waiting:
+            await asyncio.sleep(WAVES_S)
+        self.disk_is_back = True
 
     def _ways_in(self) -> list[asyncio.Task[None]]:
         sources = {
@@ -367,6 +385,17 @@ class Agent:
         self._full_until = self._clock.steady_ms() + FULL_NOTICE_MS
         self.publisher.pruned(seqs)
         self._status_due.set()
+
+
+async def _all(tasks: list[asyncio.Task[None]]) -> None:
+    """As long as somebody wants it, also when the tasks have been stopped; then they are stopped."""
+    try:
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.Event().wait()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _task(name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:

@@ -88,8 +88,14 @@ def test_a_gateway_that_starts_on_a_read_only_disk_sends_live_readings_and_says_
     assert status.durability == "degraded"
     assert "spool_error: the disk takes nothing (Read-only file system)" in status.reason
     assert status.ledger[0].volatile
-    assert agent.stop() == 0
     assert list(folder.iterdir()) == []
+    subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
+    talking(lambda: small_hub.statuses[-1].durability == "full", 30)
+    talking(lambda: sum(epoch < VOLATILE_FROM for epoch, _ in small_hub.rows) > 5)
+    volatile = {(epoch, seq) for epoch, seq in small_hub.rows if epoch >= VOLATILE_FROM}
+    assert {seq for _, seq in volatile} == set(range(1, len(volatile) + 1))
+    assert agent.stop() == 0
+    assert (folder / "spool.db").exists()
 
 
 def test_with_a_full_disk_and_no_hub_the_oldest_go_and_the_hub_hears_which(
