@@ -58,7 +58,8 @@ class PagerService:
         self._events: Events | None = None
         self._read_at = 0  # when the journal was last read; 0: not yet
         self._words: deque[Word] = deque()  # of couriers and devices, for the next tick
-        self._handed: list[tuple[int, str]] = []  # (connection, delivery) the broker has not acknowledged yet
+        # (connection, number of the message, delivery) the broker has not acknowledged yet
+        self._handed: list[tuple[int, int, str]] = []
         self._owed: list[Link] = []  # made and not saved, because the disk refused
         self._trouble: dict[str, PagerFault] = {}  # what does not work, journal or pages
         self._said: set[str] = set()
@@ -179,11 +180,13 @@ class PagerService:
                 pass
 
     def _hear(self, now: int) -> None:
-        if self._handed and self._session.drained:
-            arrived = [delivery for connection, delivery in self._handed if connection == self._session.generation]
-            self._handed = []
-            for delivery in arrived:
-                self._paging.sent(delivery, now)
+        if self._handed and self._session.connected:
+            here = [handed for handed in self._handed if handed[0] == self._session.generation]
+            reached = self._session.acknowledged
+            self._handed = [handed for handed in here if handed[1] > reached]
+            for _, number, delivery in here:
+                if number <= reached:
+                    self._paging.sent(delivery, now)
         while self._words:
             word = self._words.popleft()
             if word.outcome == "trouble":
@@ -230,7 +233,7 @@ class PagerService:
         recipient = self._plan.recipients[page.recipient]
         failpoint("page.send.before")
         if recipient.mqtt and self._session.publish(topics.page(page.recipient), encode(page)):
-            self._handed.append((self._session.generation, page.id))
+            self._handed.append((self._session.generation, self._session.said, page.id))
         for courier in self._couriers:
             if courier.recipient == page.recipient:
                 courier.take(page)
