@@ -103,7 +103,7 @@ class AdtLedger:
             *(word or "" for word in (gateway, gateway, device, device)),
         )
         found: list[Placed] = []
-        for row, after in zip(rows, [*rows[1:], None], strict=True):
+        for row, after in zip(rows, [*rows[1:], None][: len(rows)], strict=True):
             gateway_, device_, ward, bed, start, source, by, reason = row
             end = after[4] if after is not None and after[:2] == row[:2] else None
             found.append(Placed(gateway_, device_, ward, bed, start, end, source, by, reason))

@@ -97,9 +97,9 @@ class Ledger:
         """The states a piece of equipment was in at any time of [start, end), oldest first; `now` is the present."""
         changes = self._changes(equipment, start, now)
         ends: list[int | None] = [time for time, _, _ in changes[1:]]
-        found = [
+        found = [  # none for a device nobody has heard of yet
             Stretch(time, until, state, message)
-            for (time, state, message), until in zip(changes, [*ends, None], strict=True)
+            for (time, state, message), until in zip(changes, [*ends, None][: len(changes)], strict=True)
         ]
         return [one for one in found if one.start < end and (one.end is None or one.end > start)]
 
