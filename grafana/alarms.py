@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana import queries
 from grafana.columns import ALARMS_UID, DEVICES_UID, WARD_UID, alarm_columns, bed_column, ward_column
 from grafana.layout import dashboard, link, variable
-from grafana.panels import NOTICE, column, gauges, notice, over, stat, steps, table, trend, without
+from grafana.panels import NOTICE, column, gauges, notice, ordered, over, stat, steps, table, trend, without
 from grafana.queries import WARD
 from grafana.sources import Json, ask, lines
 from rules.burden import REFERENCE_PER_BED_DAY
@@ -128,7 +128,7 @@ def _by_bed() -> Json:
         " and how soon they were acknowledged. A few beds usually make most of them: their limits are worth a look.",
         [ask(queries.burden(WARD))],
         columns=[bed_column(), ward_column(), *_durations()],
-        transform=[without("Time")],
+        transform=[without("Time"), ordered("ward", "bed", "Alarms")],
         sort="Alarms",
         descending=True,
     )
@@ -140,7 +140,7 @@ def _by_rule() -> Json:
         "The same for each rule and bed.",
         [ask(queries.burden(WARD, ("rule", "ward", "bed")))],
         columns=[column("rule", displayName="Rule"), bed_column(), ward_column(), *_durations()],
-        transform=[without("Time")],
+        transform=[without("Time"), ordered("rule", "ward", "bed", "Alarms")],
         sort="Alarms",
         descending=True,
     )

@@ -17,7 +17,7 @@ from grafana.columns import (
 )
 from grafana.layout import annotation, choice, dashboard, link, variable
 from grafana.limits import score_bands, thresholds
-from grafana.panels import NOTICE, column, matching, notice, over, renamed, row, stat, table, trend, without
+from grafana.panels import NOTICE, column, matching, notice, ordered, over, renamed, row, stat, table, trend, without
 from grafana.queries import BED
 from grafana.sources import Json, ask, lines
 from grafana.trends import trends
@@ -95,7 +95,7 @@ def _heard() -> Json:
         "When each device at this bed was last heard.",
         [ask(queries.last_of_device(BED))],
         columns=[bed_column(), ward_column(), column("Time", displayName="Last record", unit="dateTimeFromNow")],
-        transform=[without("seq")],
+        transform=[without("seq"), ordered("Time", "ward", "bed", "gateway", "device")],
     )
 
 
@@ -106,7 +106,7 @@ def _reasons() -> Json:
         "Why the monitor itself has no number.",
         [ask(queries.missing(names, BED))],
         columns=[bed_column(), ward_column()],
-        transform=[without("Time")],
+        transform=[without("Time"), ordered("ward", "bed")],
     )
 
 
@@ -117,7 +117,7 @@ def _score(rule_set: RuleSet) -> Json:
         " counts is missing or too old, or nobody has entered consciousness and oxygen.",
         [ask(queries.score_now("news2", BED))],
         columns=[bed_column(), ward_column(), ago("Since"), score_column(rule_set)],
-        transform=[renamed({"Time": "Since"}), without("complete", "ward")],
+        transform=[renamed({"Time": "Since"}), without("complete"), ordered("ward", "bed", "Since", "NEWS2", "Risk")],
     )
     return over(panel, "24h")
 
@@ -153,7 +153,8 @@ def _minutes() -> Json:
         "By ${step}",
         "Mean, lowest and highest value of each interval. An empty row is an interval without records.",
         [ask(queries.by_interval(_STATS, BED, "${step}"))],
-        columns=[bed_column(), *(plain(name) for name in _STATS)],
+        columns=[bed_column(), ward_column(), *(plain(name) for name in _STATS)],
+        transform=[ordered("Time", "ward", "bed", "Records")],
     )
 
 

@@ -183,10 +183,16 @@ def _link_problems(board: Json, by_uid: dict[str, Json]) -> Iterator[str]:
                 if name not in offered:
                     yield f"{place} sets {name}, which {uid} does not have"
     for panel in panels_of(board):
-        asked = {name for target in panel.get("targets", []) for name in columns_of(text_of(target))}
+        asked = {name for target in panel.get("targets", []) for name in columns_of(text_of(target))} - _left_out(panel)
         for name in re.findall(r"__data\.fields\.(\w+)", json.dumps(panel)):
             if name not in asked:
-                yield f"panel {panel.get('title')} has a link with {name}, which it does not ask for"
+                yield f"panel {panel.get('title')} has a link with {name}, which it does not have"
+
+
+def _left_out(panel: Json) -> set[str]:
+    """Columns that a transformation takes away."""
+    made = [one.get("options", {}) for one in panel.get("transformations", []) if one["id"] == "filterFieldsByName"]
+    return {name for options in made for name in options.get("exclude", {}).get("names", [])}
 
 
 def _links(board: Json) -> Iterator[tuple[str, str]]:

@@ -232,7 +232,11 @@ def _last_states() -> Json:
             ago("Since"),
             column("State", mappings=state_mappings(), custom__cellOptions=BACKGROUND),
         ],
-        transform=[renamed({"Time": "Since"}), without("code")],
+        transform=[
+            renamed({"Time": "Since"}),
+            without("code"),
+            ordered("gateway", "device", "State", "Since", "ward", "bed", "Why"),
+        ],
         sort="Since",
         descending=True,
     )

@@ -118,7 +118,7 @@ def _heard() -> Json:
         "When each device in the time range was last heard.",
         [ask(queries.last_of_device(WARD))],
         columns=[bed_column(), ward_column(), column("Time", displayName="Last record", unit="dateTimeFromNow")],
-        transform=[without("seq")],
+        transform=[without("seq"), ordered("Time", "ward", "bed", "gateway", "device")],
         sort="Bed",
     )
 
@@ -130,7 +130,7 @@ def _reasons() -> Json:
         "Why the monitor itself has no number.",
         [ask(queries.missing(names, WARD))],
         columns=[bed_column(), ward_column()],
-        transform=[without("Time")],
+        transform=[without("Time"), ordered("ward", "bed")],
         sort="Bed",
     )
 

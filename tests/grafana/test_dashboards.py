@@ -307,6 +307,13 @@ def test_a_link_made_of_a_column_nobody_asks_for_is_found():
     assert any("has a link with bed" in problem for problem in problems({**BOARDS, "bed.json": board}))
 
 
+def test_a_link_made_of_a_column_that_was_left_out_is_found():
+    board = copy(BED)
+    left_out = panel_of(board, "Early warning score")["transformations"][1]["options"]["exclude"]["names"]
+    left_out.append("ward")
+    assert any("has a link with ward" in problem for problem in problems({**BOARDS, "bed.json": board}))
+
+
 def test_two_dashboards_of_one_uid_are_found():
     assert any("is used twice" in problem for problem in problems({**BOARDS, "mine.json": copy(BED)}))
 

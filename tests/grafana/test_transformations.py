@@ -121,9 +121,12 @@ def test_a_gateway_is_one_row_with_a_name_for_each_number(grafana_data):
 def test_a_table_of_one_query_keeps_what_its_columns_are_for(grafana_data, board, title):
     panel = panel_of(board, title)
     (target,) = panel["targets"]
-    frame = {"Time": [1], **{name: [2] for name in columns_of(text_of(target))}}
-    (table,) = grafana_data(panel, {"A": frame})
+    tags_last = {"Time": [1], **{name: [2] for name in reversed(columns_of(text_of(target)))}}  # they come as they like
+    (table,) = grafana_data(panel, {"A": tags_last})
     special = {one["matcher"]["options"] for one in panel["fieldConfig"]["overrides"]}
     wanted = {"bed", "Since"} if "Since" in special else {"bed"}
     assert wanted <= set(table)
     assert not {"seq", "complete", "code"} & set(table)
+    order = panel["transformations"][-1]["options"]["indexByName"]
+    shown = [name for name in order if name in table]
+    assert list(table)[: len(shown)] == shown
