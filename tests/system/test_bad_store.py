@@ -12,7 +12,8 @@ from tests.fixtures_influx import wait_for
 
 pytestmark = [pytest.mark.system, pytest.mark.broker, pytest.mark.timeout(120)]
 
-HEARD_S = 3.5  # its rule waits 2 s, and the monitor sends each second
+HANGS_S = 30.0  # how long a request to the store waits for its answer
+SOON_S = 10.0  # on any machine
 
 
 @pytest.fixture
@@ -40,11 +41,11 @@ def test_alarms_and_commits_do_not_know_that_a_store_hangs_and_the_hub_is_told_t
     before = bed.records()
     bed.patient(spo2=84)
     began = time.monotonic()
-    bed.until(lambda: [event for event in bed.events() if event["change"] == "raised"])
-    assert time.monotonic() - began < HEARD_S + 2.0, "the simulator starts anew first"
+    bed.until(lambda: [event for event in bed.events() if event["change"] == "raised"], SOON_S)
+    assert time.monotonic() - began < SOON_S < HANGS_S
     bed.until(lambda: bed.records() > before + 3, 10)
     received = bed.rows("SELECT max(received - time) FROM record WHERE late = 0")[0][0]
-    assert received < 1_000, "a commit waits for nobody"
+    assert received < 1_000 * SOON_S, "a commit waits for nobody"
     (status,) = bed.until(lambda: ear.of("hub/hub-1/projections")[-1:])
     assert status["online"]
     token.unlink()
