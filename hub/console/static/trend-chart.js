@@ -386,6 +386,9 @@ export class TrendChart extends HTMLElement {
         pen.fillText(String(score.total), left + 3, y(score.total) - 3);
       }
     }
+    // When staff entered something: what the score was made of then.
+    pen.fillStyle = this.colours.accent;
+    for (const { time } of this.#answer.entered) pen.fillRect(this.xOf(time) - 1, top + height - 5, 2, 5);
     pen.restore();
     this.#font(pen, 13.5, 700);
     pen.textAlign = "left";
