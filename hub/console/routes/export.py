@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from hub.console.answers import Refusal, says
 from hub.console.archive import Archive
 from hub.console.console import Here
+from hub.console.export import iso
 from hub.console.rights import Me, needs
 from hub.export.export import Asked, Export
 from hub.export.formats import MEDIA, make_format
@@ -61,6 +62,9 @@ async def export(
     except UsageError as error:
         raise Refusal(501, str(error)) from error
     await here.archive.query(History.latest_position)  # what cannot be read is refused before the answer begins
+    place = " ".join(wards) + (f"/{bed}" if bed else "") if wards is not None else "every ward"
+    doer, detail = here.people.doer(me), f"{iso(low)} to {iso(high)}, {place}, {format}"
+    await here.people.run(lambda: here.people.note(doer, "exported", table, detail))
     disposition = {"Content-Disposition": f'attachment; filename="{table}.{format}"'}
     return StreamingResponse(_pieces(here.archive, made), media_type=MEDIA[format], headers=disposition)
 
