@@ -6,7 +6,6 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 
 from hub.console.answers import Answer, schemas
 from hub.console.export import ReadingView
@@ -36,7 +35,7 @@ from hub.console.people.views import (
     TokenView,
     WhoseLinkView,
 )
-from hub.console.rights import open_to_all, policy_of
+from hub.console.rights import open_to_all, policies
 from hub.console.routes.pauses import PausedView
 from hub.console.ticket_views import (
     EquipmentView,
@@ -157,10 +156,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     components.update(schemas(_VIEWS)[1])
     document["components"]["securitySchemes"] = _WAYS_IN
     needed = {
-        (route.path, method.lower()): policy.right
-        for route in app.routes
-        if isinstance(route, APIRoute) and (policy := policy_of(route.dependencies)) is not None
-        for method in route.methods or ()
+        (path, method.lower()): policy.right for method, path, policy in policies(app.routes) if policy is not None
     }
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

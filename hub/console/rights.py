@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 from fastapi import Depends, params
@@ -69,9 +70,17 @@ def open_to_all() -> params.Depends:
     return params.Depends(Needs(None))
 
 
-def policy_of(dependencies: list[Any]) -> Needs | None:
-    """The policy among the dependencies of a route; None: somebody forgot it."""
-    return next((one.dependency for one in dependencies if isinstance(one.dependency, Needs)), None)
+def policies(routes: Iterable[Any]) -> Iterator[tuple[str, str, Needs | None]]:
+    """(method, or WS, path, policy) of every route, also of routers inside; a policy None: somebody forgot it."""
+    for route in routes:
+        within = getattr(route, "original_router", None)
+        if within is not None:
+            yield from policies(within.routes)
+            continue
+        asked = [one.dependency for one in getattr(route, "dependencies", [])]
+        policy = next((one for one in asked if isinstance(one, Needs)), None)
+        for method in sorted(getattr(route, "methods", None) or ["WS"]):
+            yield method, route.path, policy
 
 
 async def signed_out(websocket: WebSocket, me: Person) -> None:

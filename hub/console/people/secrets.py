@@ -62,14 +62,17 @@ def objection(password: str, words: Iterable[str]) -> str:
         return f"a password has at least {SHORTEST} characters; a few words in a row are easy to keep in mind"
     if len(normal) > LONGEST:
         return f"a password has at most {LONGEST} characters"
-    left = normal.casefold()
-    for word in sorted((*KNOWN_WORDS, *words), key=len, reverse=True):
+    left = _letters(normal)
+    for word in sorted(map(_letters, (*KNOWN_WORDS, *words)), key=len, reverse=True):
         if len(word) > 2:
-            left = left.replace(word.casefold(), "")
-    left = "".join(letter for letter in left if letter.isalnum() or not letter.isascii())
+            left = left.replace(word, "")
     if len(left) < _LEFT or len(set(left)) < _LEFT:
         return "this password is one that others would guess: it is made of known words, names or repeats"
     return ""
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum() or not letter.isascii())
 
 
 def _normal(password: str) -> str:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from hub.burden import burden_of
 from hub.console.answers import Answer, Refusal, says
 from hub.console.console import Console, Here
-from hub.console.rights import needs
+from hub.console.rights import Me, needs
 from hub.console.times import parse_time
 from rules.burden import DAY_MS, Burden
 
@@ -25,6 +25,7 @@ router = APIRouter(tags=["alarms"])
 )
 async def burden(
     here: Here,
+    me: Me,
     ward: str | None = None,
     start: Annotated[
         str | None, Query(alias="from", description="ISO 8601 or epoch ms; default: a day before to")
@@ -35,6 +36,10 @@ async def burden(
     registry = here.wards.registry
     if ward is not None and ward not in registry.wards:
         raise Refusal(404, f"there is no ward {ward[:40]!r}; GET /api/v1/beds lists them")
+    if ward is not None:
+        me.require("view", ward)
+    elif me.wards is not None:
+        raise Refusal(403, f"{me.name} sees some wards only: say which, ?ward=ID")
     low, high = _span(here, start, end)
     now = here.clock.wall_ms()
     return Answer(

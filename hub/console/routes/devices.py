@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from hub.console.answers import Answer, Refusal, says
 from hub.console.console import Console, Here
-from hub.console.rights import needs
+from hub.console.rights import Me, Person, needs
 from hub.console.ticket_views import (
     DAY_MS,
     SPANS,
@@ -32,7 +32,7 @@ router = APIRouter(tags=["machines"])
     dependencies=[needs("view")],
     responses=says(list[EquipmentView], "Every gateway and device with its uptime", 503),
 )
-async def devices(here: Here) -> Response:
+async def devices(here: Here, me: Me) -> Response:
     """Every registered gateway, each followed by its devices."""
     now = here.clock.wall_ms()
     spans = tuple(SPANS.values())
@@ -42,6 +42,7 @@ async def devices(here: Here) -> Response:
         return [
             equipment_view(one, bed, ledger.present(one, spans, now), tickets.get(one))
             for one, bed in _equipment(here.wards.registry)
+            if _sees(here, me, one)
         ]
 
     return Answer(await here.archive.query(lambda history: ask(Ledger(history.select))))
@@ -53,19 +54,21 @@ _To = Annotated[str | None, Query(alias="to", description="ISO 8601 or epoch ms,
 
 
 @router.get("/api/v1/devices/{gateway}/{device}/history", dependencies=[needs("view")], responses=_STRETCHES)
-async def device_history(here: Here, gateway: str, device: str, start: _From = None, end: _To = None) -> Response:
+async def device_history(
+    here: Here, me: Me, gateway: str, device: str, start: _From = None, end: _To = None
+) -> Response:
     """What a device went through."""
-    return await _history(here, Equipment(gateway, device), start, end)
+    return await _history(here, me, Equipment(gateway, device), start, end)
 
 
 @router.get("/api/v1/gateways/{gateway}/history", dependencies=[needs("view")], responses=_STRETCHES)
-async def gateway_history(here: Here, gateway: str, start: _From = None, end: _To = None) -> Response:
+async def gateway_history(here: Here, me: Me, gateway: str, start: _From = None, end: _To = None) -> Response:
     """What a gateway went through."""
-    return await _history(here, Equipment(gateway), start, end)
+    return await _history(here, me, Equipment(gateway), start, end)
 
 
-async def _history(here: Console, equipment: Equipment, start: str | None, end: str | None) -> Response:
-    if equipment not in dict(_equipment(here.wards.registry)):
+async def _history(here: Console, me: Person, equipment: Equipment, start: str | None, end: str | None) -> Response:
+    if equipment not in dict(_equipment(here.wards.registry)) or not _sees(here, me, equipment):
         raise Refusal(404, f"there is no {str(equipment)[:80]}; GET /api/v1/devices lists them")
     now = here.clock.wall_ms()
     try:
@@ -77,6 +80,13 @@ async def _history(here: Console, equipment: Equipment, start: str | None, end: 
         raise Refusal(422, "`from` must be before `to`")
     found = await here.archive.query(lambda history: Ledger(history.select).stretches(equipment, low, high, now))
     return Answer([stretch_view(one) for one in found])
+
+
+def _sees(here: Console, me: Person, equipment: Equipment) -> bool:
+    """A device is seen in its ward, a gateway by who sees one of its devices; what stands nowhere is everybody's."""
+    places = here.wards.registry.gateways[equipment.gateway]
+    beds = [places[equipment.device]] if equipment.device else list(places.values())
+    return not beds or any(bed is None or me.sees(bed.ward) for bed in beds)
 
 
 def _equipment(registry: Registry) -> Iterator[tuple[Equipment, BedKey | None]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Query, Response
 
 from hub.console.answers import Answer, says
 from hub.console.console import Console, Here
-from hub.console.rights import needs, open_to_all
+from hub.console.rights import Me, needs, open_to_all
 from hub.console.views import (
     SILENT_AFTER_MS,
     BrokerView,
@@ -36,9 +37,13 @@ async def healthz(here: Here) -> Response:
     dependencies=[needs("view")],
     responses=says(list[GatewayView], "Every registered gateway with its devices"),
 )
-async def gateways(here: Here) -> Response:
+async def gateways(here: Here, me: Me) -> Response:
     """Gateways and devices, and how the hub hears them."""
-    return Answer(here.wards.gateways(here.now()))
+    found = [
+        msgspec.structs.replace(one, devices=[device for device in one.devices if me.sees(device.ward or "")])
+        for one in here.wards.gateways(here.now())
+    ]
+    return Answer([one for one in found if one.devices or me.wards is None])
 
 
 @router.get(

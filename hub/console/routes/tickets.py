@@ -104,17 +104,20 @@ class _Filter:
 
 @router.get("/api/v1/tickets", dependencies=[needs("view")], responses=_FOUND)
 async def tickets(
-    here: Here, which: Annotated[_Filter, Depends()], accept: Annotated[str, Header(include_in_schema=False)] = ""
+    here: Here,
+    me: Me,
+    which: Annotated[_Filter, Depends()],
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     """Tickets, the newest first; open ones unless told otherwise."""
-    found = await _find(here, which)
+    found = await _find(here, me, which)
     return _csv(found) if "text/csv" in accept else Answer([ticket_view(ticket) for ticket in found])
 
 
 @router.get("/api/v1/tickets.csv", dependencies=[needs("export")], responses=_CSV)
-async def tickets_as_csv(here: Here, which: Annotated[_Filter, Depends()]) -> Response:
+async def tickets_as_csv(here: Here, me: Me, which: Annotated[_Filter, Depends()]) -> Response:
     """The same for a spreadsheet."""
-    return _csv(await _find(here, which))
+    return _csv(await _find(here, me, which))
 
 
 @router.get(
@@ -122,7 +125,7 @@ async def tickets_as_csv(here: Here, which: Annotated[_Filter, Depends()]) -> Re
     dependencies=[needs("view")],
     responses=says(TicketHistoryView, "A ticket and its history", 404, 422, 503),
 )
-async def ticket(here: Here, number: int) -> Response:
+async def ticket(here: Here, me: Me, number: int) -> Response:
     """One ticket with everything that happened to it, oldest first."""
 
     def ask(ledger: Ledger) -> TicketHistoryView | None:
@@ -132,7 +135,7 @@ async def ticket(here: Here, number: int) -> Response:
         return TicketHistoryView(ticket=ticket_view(found), history=[told_view(one) for one in ledger.told(number)])
 
     view = await here.archive.query(lambda history: ask(Ledger(history.select)))
-    if view is None:
+    if view is None or not me.sees(view.ticket.ward or ""):
         raise Refusal(404, f"there is no ticket {number}; GET /api/v1/tickets lists them")
     return Answer(view)
 
@@ -178,6 +181,7 @@ async def _order(
 ) -> Response:
     if ticket is not None and ticket < 1:
         raise Refusal(404, f"there is no ticket {ticket}; GET /api/v1/tickets lists them")
+    await _check_ward(here, me, ticket, device)
     command = TicketCommand(
         request=uuid.uuid4().hex,
         by=signed(me, by),
@@ -191,8 +195,22 @@ async def _order(
     return Answer(TicketCommandView(ticket=result.ticket or ticket or 0, time=result.time))
 
 
-async def _find(here: Console, which: _Filter) -> list[Ticket]:
-    return await here.archive.query(lambda history: Ledger(history.select).tickets(which.asked))
+async def _find(here: Console, me: Person, which: _Filter) -> list[Ticket]:
+    found = await here.archive.query(lambda history: Ledger(history.select).tickets(which.asked))
+    return [ticket for ticket in found if me.sees(ticket.ward)]
+
+
+async def _check_ward(here: Console, me: Person, ticket: int | None, device: str) -> None:
+    """Work on a device is for the wards it stands in. Raises Refusal; what nobody knows the hub refuses."""
+    if me.wards is None:
+        return
+    if ticket is not None:
+        found = await here.archive.query(lambda history: Ledger(history.select).ticket(ticket))
+        me.require("tickets", found.ward if found else "")
+        return
+    gateway, _, name = device.partition("/")
+    bed = here.wards.registry.gateways.get(gateway, {}).get(name)
+    me.require("tickets", bed.ward if bed else "")
 
 
 def _csv(found: list[Ticket]) -> Response:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.websockets import WebSocket
 
 from hub.console.console import Here
-from hub.console.rights import needs
+from hub.console.rights import Me, needs, signed_out
 from hub.console.ward_waves import WardScreen
 from vitals.parameters import WAVEFORMS
 
@@ -18,12 +18,13 @@ GOING_DOWN = 1012
 TOO_MANY = 1013
 NO_SUCH_WARD = 4404
 NO_SUCH_CHANNEL = 4422
+SIGNED_OUT = 4401
 
 router = APIRouter()
 
 
 @router.websocket("/api/v1/wards/{ward}/waves", dependencies=[needs("view")])
-async def look(websocket: WebSocket, here: Here, ward: str, channel: Annotated[list[str], Query()]) -> None:
+async def look(websocket: WebSocket, here: Here, me: Me, ward: str, channel: Annotated[list[str], Query()]) -> None:
     """Four times a second, all that has come of these channels in the ward: see `hub.console.ward_waves.encode`."""
     await websocket.accept()
     if ward not in here.wards.registry.wards:
@@ -37,9 +38,12 @@ async def look(websocket: WebSocket, here: Here, ward: str, channel: Annotated[l
     if screen is None:
         await websocket.close(TOO_MANY, "too many screens show waves")
         return
-    parts = [asyncio.create_task(_send(websocket, screen)), asyncio.create_task(_listen(websocket))]
+    watch = asyncio.create_task(signed_out(websocket, me))
+    parts = [asyncio.create_task(_send(websocket, screen)), asyncio.create_task(_listen(websocket)), watch]
     try:
         await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        if watch.done():
+            await websocket.close(SIGNED_OUT, "nobody is signed in here any more")
     finally:
         here.waves.forget_ward(ward, channels, screen)
         for part in parts:
