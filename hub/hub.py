@@ -30,7 +30,7 @@ from hub.books import Books
 from hub.bundles import Bundles
 from hub.clock_offsets import ClockOffsets
 from hub.committer import Committer
-from hub.deeds import Act, past_answers
+from hub.deeds import Act, keep_word, past_answers
 from hub.drills import Drills
 from hub.faults import Faults
 from hub.ingest.intake import Intake
@@ -168,6 +168,7 @@ class Hub:
         acts = alarm_acts(self.engine, self.registry.bed_titles) | self.round.acts() | self.books.acts()
         acts |= self._adt_acts()
         acts |= self.drills.acts() | ticket_acts(self.workshop) | note_acts(self.registry.bed_titles)
+        acts |= {"anchor": keep_word}
         self.desk = Desk(acts, past_answers(self.journal, REMEMBERED))
         self.announcer = Announcer(self.session, settings.hub)
         self.telling = Telling(self.session, self.announcer, self.journal.outbox(), self.desk.committed)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from chassis.database import insert_many, open_database
 from chassis.failpoints import failpoint
+from hub.audit import extend_deed_chain
 from hub.journal_gaps import GapRow, Key, read_ranges, refill, save_gaps, save_settled
 from hub.journal_schema import SCHEMA, add_columns
 from hub.journal_waves import WaveRow, save_waves
@@ -262,6 +263,8 @@ class Journal:
             db.executemany("INSERT INTO rejected VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", batch.refusals)
             for write in batch.writes:
                 db.execute(*write)
+            if batch.writes:
+                extend_deed_chain(db)
             merged = save_settled(db, self._settled, batch.settled)
             save_gaps(db, batch.gaps)
             refill(db, batch.refilled)
