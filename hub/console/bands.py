@@ -16,7 +16,7 @@ _OVERRIDES = (
     'SELECT time, change, scope, rule, bound, "by", reason, set_at, expires, profile FROM limit_override'
     " WHERE time < ? AND scope IN ({}) ORDER BY id"
 )
-_CHOICES = 'SELECT time, scope, profile, "by", reason FROM profile WHERE time < ? AND scope IN (?, ?) ORDER BY id'
+_CHOICES = 'SELECT time, scope, profile, "by", reason FROM profile WHERE time < ? AND scope IN ({}) ORDER BY id'
 _STAYS = (
     'SELECT patient, start, "end" FROM admission'
     ' WHERE ward = ? AND bed = ? AND start < ? AND ("end" IS NULL OR "end" > ?) ORDER BY start, id'
@@ -96,11 +96,11 @@ def edges_of(book: Book, now: int) -> dict[str, Edges]:
 
 
 def _changes(history: History, bed: BedKey, lain: Sequence[Past], end: int) -> list[_Change]:
-    places = [ward_scope(bed), bed_scope(bed)]
-    scopes = places + [patient_scope(one.patient) for one in lain]
+    scopes = [ward_scope(bed), bed_scope(bed), *(patient_scope(one.patient) for one in lain)]
+    marks = ", ".join("?" * len(scopes))
     found: list[_Change] = []
-    query = _OVERRIDES.format(", ".join("?" * len(scopes)))
-    for time, change, scope, rule, bound, by, reason, set_at, expires, profile in history.select(query, end, *scopes):
+    rows = history.select(_OVERRIDES.format(marks), end, *scopes)
+    for time, change, scope, rule, bound, by, reason, set_at, expires, profile in rows:
         override = Override(
             scope=scope,
             rule=rule,
@@ -112,7 +112,7 @@ def _changes(history: History, bed: BedKey, lain: Sequence[Past], end: int) -> l
             profile=profile,
         )
         found.append(_Change(time, override if change == "set" else None, scope, rule))
-    for time, scope, profile, by, reason in history.select(_CHOICES, end, *places):
+    for time, scope, profile, by, reason in history.select(_CHOICES.format(marks), end, *scopes):
         found.append(_Change(time, Choice(scope=scope, profile=profile, by=by, reason=reason, set_at=time)))
     return sorted(found, key=lambda change: change.time)
 

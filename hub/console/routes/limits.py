@@ -60,7 +60,7 @@ class NewProfile(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    scope: Literal["ward", "bed"]
+    scope: Literal["ward", "bed", "patient"]
     profile: str = Field(max_length=64)
     reason: str = Field(min_length=1, max_length=200)
     by: str | None = NAMED
@@ -133,7 +133,7 @@ async def clear_limit(here: Here, me: Me, ward: str, bed: str, rule: str, gone: 
     responses=says(LimitsView, "The limits in force afterwards", 404, 409, 422, 503, 504),
 )
 async def set_profile(here: Here, me: Me, ward: str, bed: str, new: NewProfile) -> Response:
-    """Judge the bed, or its whole ward, by another rule set."""
+    """Judge the bed, its whole ward or its patient by another rule set."""
     key = known_bed(here, ward, bed)
     command = SetProfile(
         request=uuid.uuid4().hex,
@@ -153,7 +153,7 @@ async def _limits(here: Console, key: BedKey) -> LimitsView:
         ward=key.ward,
         bed=key.bed,
         patient=printable(patient),
-        profile=chain.profile(key),
+        profile=chain.profile(key, patient),
         profiles=chain.names,
         limits=[limit_view(one) for one in chain.explain_all(key, patient, here.clock.wall_ms())],
     )

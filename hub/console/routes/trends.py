@@ -16,11 +16,12 @@ from hub.console.rights import needs
 from hub.console.trend_views import EnteredView, ScorePointView, TrendsView, alarm_spans, line_views, stay_views
 from hub.console.trends import Row, Tracer
 from hub.history import History
-from vitals.alarms import AlarmEvent
+from vitals.alarms import Alarm, AlarmEvent
 from vitals.identity import BedKey
 from vitals.parameters import PARAMETERS
 
 MOST_HOURS = 7 * 24
+_EVER = 2**62
 PAGE = 20_000  # records read at once; between pages nothing is held, so the journal can be checkpointed
 MOST_ALARMS = 1_000
 LEAST_STEP_MS = 1_000
@@ -73,12 +74,14 @@ async def trends(
     while await here.archive.query(lambda history: _read(history, key, tracer)) == PAGE:
         pass
     lines = tracer.finish(here.clock.wall_ms())
-    limits, about = await here.archive.query(lambda history: _about(here, history, key, low, high))
+    standing = here.wards.alarms(ward, bed)
+    limits, about = await here.archive.query(lambda history: _about(here, history, key, standing, low, high))
     return Answer(msgspec.structs.replace(about, step_ms=step, lines=line_views(lines, limits)))
 
 
 async def _since_admission(here: Console, key: BedKey, low: int, high: int) -> int:
-    lain = await here.archive.query(lambda history: stays(history, key, low, high))
+    """When the span begins that is the present patient's alone; one of before they came is empty."""
+    lain = await here.archive.query(lambda history: stays(history, key, low, _EVER))
     present = [one for one in lain if one.end is None]
     return min(max(low, present[-1].start), high - 1) if present else low
 
@@ -90,7 +93,7 @@ def _read(history: History, key: BedKey, tracer: Tracer) -> int:
 
 
 def _about(
-    here: Console, history: History, key: BedKey, low: int, high: int
+    here: Console, history: History, key: BedKey, standing: list[Alarm], low: int, high: int
 ) -> tuple[dict[str, list[Band]], TrendsView]:
     """What stands beside the lines."""
     lain = stays(history, key, low, high)
@@ -102,9 +105,7 @@ def _about(
         end=high,
         step_ms=0,
         lines=[],
-        alarms=alarm_spans(
-            (_event.decode(body) for (body,) in events[:MOST_ALARMS]), here.wards.alarms(key.ward, key.bed), high
-        ),
+        alarms=alarm_spans((_event.decode(body) for (body,) in events[:MOST_ALARMS]), standing, high),
         more_alarms=len(events) > MOST_ALARMS,
         scores=[
             ScorePointView(time=time, table=table, total=total, complete=bool(complete), risk=risk)

@@ -72,7 +72,9 @@ export class Trends {
     this.rows.setAttribute("aria-label", t("table"));
     this.table = make("div", "stack", make("div", "field inline", label, this.interval), this.rows);
     this.table.hidden = true;
-    this.root.append(make("div", "toolbar", group, make("div", "row", this.earlier, this.now, this.later), this.whole, this.asTable, this.csv), this.span, this.trouble, this.chart, this.empty, this.legend, this.table);
+    const moving = make("div", "row", this.earlier, this.now, this.later);
+    moving.dir = "ltr"; // as time runs in the chart
+    this.root.append(make("div", "toolbar", group, moving, this.whole, this.asTable, this.csv), this.span, this.trouble, this.chart, this.empty, this.legend, this.table);
   }
 
   #choose(change) {

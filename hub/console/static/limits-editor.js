@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { button, keep, make, mark, say } from "./dom.js";
 import { askAndDo, expiries, may, send } from "./bed-deeds.js";
+import { live } from "./live.js";
 import { shortTime } from "./times.js";
 import { converted, decimalsOf, entered, unitName } from "./units.js";
 import { SHAPES } from "./words.js";
@@ -51,7 +52,7 @@ export class LimitsEditor {
       this.list,
       [...groups],
       ([parameter]) => parameter,
-      ([parameter]) => make("section", "panel group", make("h3", "", labelOf(parameter)), make("div", "bounds")),
+      ([parameter]) => make("section", "panel group", make("h3", "", live.picture.parameters[parameter]?.label ?? parameter), make("div", "bounds")),
       (node, [, bounds]) =>
         keep(
           node.lastChild,
@@ -140,7 +141,7 @@ export class LimitsEditor {
       text: t("profile_means"),
       fields: [
         { name: "profile", label: t("profile"), options: [["", t("as_above")], ...limits.profiles.map((name) => [name, name])], value: limits.profile },
-        { name: "scope", label: t("for_whom"), options: ["bed", "ward"].map((scope) => [scope, t(`scope_${scope}`)]), value: "bed" },
+        { name: "scope", label: t("for_whom"), options: [...(limits.patient ? ["patient"] : []), "bed", "ward"].map((scope) => [scope, t(`scope_${scope}`)]), value: "bed" },
         { name: "reason", label: t("reason"), required: true, attributes: { maxlength: 200 } },
       ],
     };
@@ -155,7 +156,6 @@ export class LimitsEditor {
 }
 
 const text = (one, value) => converted(one.unit, value).toFixed(decimalsOf(one.unit, one.decimals));
-const labelOf = (parameter) => parameter.toUpperCase().replaceAll("_", " ").replace("SPO2", "SpO₂").replace("ETCO2", "EtCO₂").replace("TEMP", "Temp");
 
 function grouped(limits) {
   const found = new Map();

@@ -16,6 +16,7 @@ const RIGHT = 12;
 const HEAD = 20; // of a lane, for its name
 const MARK = 5; // height of an alarm's bar
 const SHAPES = { high: "▲", medium: "◆", low: "●" };
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "2-digit" });
 const NAMES = "well edge edge-strong ink soft faint grid band hr spo2 rr abp nibp co2 temp other high medium low technical-ink panel accent good warn stale".split(" ");
 
 export class TrendChart extends HTMLElement {
@@ -179,7 +180,7 @@ export class TrendChart extends HTMLElement {
       line(pen, x, STRIP, x, bottom);
       pen.fillStyle = this.colours.soft;
       const midnight = new Date(time).getHours() === 0 && new Date(time).getMinutes() === 0;
-      if (x > LEFT + 16 && x < this.#width() - 20) pen.fillText(midnight ? shortTime(time, 0).split(",")[0] : minuteTime(time), x, bottom + 18);
+      if (x > LEFT + 16 && x < this.#width() - 20) pen.fillText(midnight ? DAY.format(time) : minuteTime(time), x, bottom + 18);
     }
   }
 
@@ -250,6 +251,15 @@ export class TrendChart extends HTMLElement {
         pen.textAlign = "center";
         pen.textBaseline = "middle";
         pen.fillText(text, x, y);
+      } else if (right - left > 20 && pen.measureText(text).width < lane.height - HEAD) {
+        pen.translate((left + right) / 2, lane.top + HEAD + (lane.height - HEAD) / 2);
+        pen.rotate(-Math.PI / 2);
+        pen.fillStyle = this.colours.well;
+        pen.fillRect(-room / 2, -9, room, 18);
+        pen.fillStyle = this.colours.soft;
+        pen.textAlign = "center";
+        pen.textBaseline = "middle";
+        pen.fillText(text, 0, 0);
       }
       pen.restore();
     }

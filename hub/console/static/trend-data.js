@@ -71,7 +71,7 @@ export function scaleOf({ lines }) {
   const [least, most] = shown.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
   const room = Math.max(most - least, 10 ** (1 - lines[0].decimals) / 5) * 0.12;
   const [low, high] = [least - room, most + room];
-  const step = stepOf((high - low) / 4);
+  const step = stepOf((high - low) / 5);
   const ticks = [];
   for (let tick = Math.ceil(low / step) * step; tick <= high; tick += step) ticks.push(Number(tick.toFixed(4)));
   return { low, high, ticks };
@@ -79,7 +79,7 @@ export function scaleOf({ lines }) {
 
 function stepOf(rough) {
   const power = 10 ** Math.floor(Math.log10(rough));
-  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough);
+  return [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((step) => step >= rough);
 }
 
 // Round times in a span, about `count` of them, in the zone of this screen.

@@ -112,6 +112,7 @@ OVERRIDE = (
     'INSERT INTO limit_override (time, change, scope, rule, bound, profile, "by", reason, set_at, expires)'
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+CHOICE = 'INSERT INTO profile (time, scope, profile, "by", reason) VALUES (?, ?, ?, ?, ?)'
 STAY = 'INSERT INTO admission (ward, bed, patient, start, "end", "by") VALUES (?, ?, ?, ?, ?, ?)'
 SCORE = 'INSERT INTO score (ward, bed, time, "table", total, complete, risk, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)'
 ENTRY = (
@@ -147,6 +148,7 @@ def lived(journal, rig):
         changed(2, "cleared", "bed/icu/1", 88.0),
         changed(2, "set", "patient/p-2", 85.5, expires=minute(7), profile=""),
         changed(1, "set", "bed/icu/2", 70.0),
+        Write(CHOICE, (minute(9), "patient/p-2", "neonatal", "doctor-1", "admitted by mistake as an adult")),
         Write(SCORE, ("icu", "1", minute(1), "news2", 5, 1, "medium", b"{}")),
         Write(SCORE, ("icu", "1", minute(5), "news2", None, 0, "", b"{}")),
         Write(ENTRY, ("icu", "1", minute(5), minute(5), "nurse-1", "oxygen", 1.0, None, "")),
@@ -183,9 +185,10 @@ def test_limits_are_those_of_the_time_and_of_whoever_lay_there(console, lived):
         (2, 90.0),
         (4, 85.5),  # set for a patient who came two minutes later
         (7, 90.0),  # and ended by itself
+        (9, 85.0),  # by another profile
     ]
     assert bands[-1]["end"] == minute(10)
-    assert {band["extreme_low"] for band in bands} == {85.0}
+    assert {band["extreme_low"] for band in bands[:-1]} == {85.0}
 
 
 def test_each_alarm_is_one_span_with_who_saw_it(console, lived):
@@ -214,6 +217,12 @@ def test_it_says_who_lay_there_and_can_begin_with_the_present_patient(console, l
     assert own["from"] == minute(4)
     assert [stay["patient"] for stay in own["stays"]] == ["p-2"]
     assert line_of(own, "hr")["times"][0] >= minute(4)
+
+
+def test_what_was_before_the_present_patient_came_is_not_theirs(console, lived):
+    before = trends(console, to=minute(3), stay="true")
+    assert before["lines"] == []
+    assert before["alarms"] == []
 
 
 @pytest.mark.parametrize(
