@@ -21,14 +21,14 @@ export const patch = (path, body = {}) => ask("PATCH", path, body);
 export const remove = (path) => ask("DELETE", path);
 
 // Sends `body` as JSON, or as it is when it is a Blob (a CSV file).
-export async function ask(method, path, body) {
+export async function ask(method, path, body, patience = WAIT_MS) {
   const headers = {};
   if (method !== "GET") headers["X-CSRF-Token"] = token();
   if (body !== undefined && !(body instanceof Blob)) headers["Content-Type"] = "application/json";
   const sent = body === undefined || body instanceof Blob ? body : JSON.stringify(body);
   let answer;
   try {
-    answer = await fetch(path, { method, headers, body: sent, signal: AbortSignal.timeout(WAIT_MS) });
+    answer = await fetch(path, { method, headers, body: sent, signal: AbortSignal.timeout(patience) });
   } catch {
     throw new Refused(0, t("no_answer"));
   }

@@ -14,6 +14,7 @@ const t = await translator("words");
 
 // States that are a monitor's own business, not a nurse's.
 const QUIET_STATES = new Set(["gap", "spot_check", "from_memory"]);
+const MOST_ID = 12; // characters of an id that stands for who has no name here
 const NAMES = document.documentElement.dataset.names ?? "initials";
 
 export class BedTile extends HTMLElement {
@@ -149,10 +150,9 @@ export class BedTile extends HTMLElement {
   }
 }
 
-// As much of the patient's name as the site shows on a wall.
+// As much of the patient's name as the site shows on a wall: the console sends no more.
 function patientOf(bed) {
-  if (NAMES === "hidden" || !bed.patient) return "";
-  return bed.patient;
+  return bed.patient_initials || (NAMES === "hidden" ? "" : bed.patient.slice(0, MOST_ID));
 }
 
 function silenceOf(bed, scene, elapsed, mute) {

@@ -5,6 +5,7 @@ import { Stream } from "./stream.js";
 import { learn } from "./units.js";
 
 const TICK_MS = 500;
+const DRAWN_MS = 400; // ago: recent enough for a tick
 const SLEPT_MS = 3000; // the wall clock ran on while ours stood still: the machine slept
 const LOST_MS = 2500; // without a beat, which comes each second
 
@@ -12,6 +13,7 @@ class Live extends EventTarget {
   picture = new Picture();
   started = performance.now();
   #stream = null;
+  #drawn = -Infinity;
   #lag = Date.now() - performance.now();
 
   // Opens the stream, once. Listeners of "message" get each message in `detail`; "draw" asks all to show the present.
@@ -24,6 +26,7 @@ class Live extends EventTarget {
   }
 
   draw() {
+    this.#drawn = performance.now();
     this.dispatchEvent(new Event("draw"));
   }
 
@@ -69,7 +72,7 @@ class Live extends EventTarget {
       this.#stream.again();
     }
     this.#lag = lag;
-    this.draw();
+    if (performance.now() - this.#drawn > DRAWN_MS) this.draw();
   }
 }
 

@@ -20,6 +20,7 @@ const PAGES = ["board", "alarms", "devices", "tickets", "patients", "people"];
 const PRIORITIES = [["high", "▲"], ["medium", "◆"], ["low", "●"], ["technical", ""]];
 const TOLD_MS = 12000;
 const ACTIVE_MS = 60_000;
+const ASK_MS = 5000;
 
 // Who is signed in: {name, role, wards, rights}; null when nobody is, or before it is known. `me.ready` waits for it.
 export const me = { person: null, may: (right) => me.person?.rights?.includes(right) ?? false, ready: null };
@@ -40,6 +41,7 @@ export function tell(sentence, tone = "bad") {
 
 export class WardShell extends HTMLElement {
   ward = null;
+  #asked = 0;
   #built = false;
 
   connectedCallback() {
@@ -52,6 +54,7 @@ export class WardShell extends HTMLElement {
       live.addEventListener("draw", () => this.#draw());
       live.start();
       me.ready = this.#whoAmI();
+      addEventListener("signed-out", () => this.#stillIn());
     } else {
       me.ready = Promise.resolve(null);
       setInterval(() => this.#draw(), 1000);
@@ -127,6 +130,7 @@ export class WardShell extends HTMLElement {
   #drawSilence(now) {
     const found = live.silence(this.ward, now);
     const covers = this.getAttribute("live") === "cover";
+    if (found?.cause === "console" && now - this.#asked > ASK_MS) this.#stillIn();
     if (found) {
       say(this.silence.querySelector(".shout"), t("no_data", { time: clockTime(found.since) }));
       say(this.silence.querySelector(".cause"), t(`silent_${found.cause}`));
@@ -136,6 +140,12 @@ export class WardShell extends HTMLElement {
     mark(this, "silent", found ? "yes" : "");
     if (!covers) return;
     for (const part of this.children) if (part !== this.silence && !part.hasAttribute("aria-live")) part.inert = Boolean(found);
+  }
+
+  // A console that no longer knows the reader refuses the stream: asked, it says so, and the reader is led to the login.
+  #stillIn() {
+    this.#asked = performance.now();
+    get("/api/v1/me").catch(() => null);
   }
 
   async #whoAmI() {
@@ -154,7 +164,7 @@ export class WardShell extends HTMLElement {
   }
 }
 
-const NEEDED = { people: ["admin", "audit"], patients: ["adt", "view"] };
+const NEEDED = { people: ["admin", "audit", "devices"], patients: ["adt", "view"] };
 const mayVisit = (page) => !me.person || !(page in NEEDED) || NEEDED[page].some((right) => me.may(right));
 
 function navigation(page) {

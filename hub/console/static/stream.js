@@ -2,6 +2,7 @@
 
 const SILENT_MS = 5000; // the console beats each second: five beats missed
 const RETRY_MS = 1000;
+const SIGNED_OUT = 4401;
 
 export class Stream {
   #socket = null;
@@ -32,7 +33,10 @@ export class Stream {
     this.#number = null;
     this.openedAt = performance.now();
     socket.onmessage = (event) => socket === this.#socket && this.#receive(event.data);
-    socket.onclose = () => socket === this.#socket && this.#later();
+    socket.onclose = (event) => {
+      if (event.code === SIGNED_OUT) dispatchEvent(new Event("signed-out"));
+      if (socket === this.#socket) this.#later();
+    };
   }
 
   #receive(text) {

@@ -52,6 +52,8 @@ function width(text) {
 // A pressure is one sign made of three parameters.
 const FAMILIES = { nibp: "NIBP", abp: "ABP" };
 const ORDER = ["hr", "pr", "spo2", "rr", "nibp", "abp", "temp", "temp_core", "temp_skin", "etco2", "fio2", "cvp", "icp", "pi", "glucose", "weight"];
+const JUST_NOW_MS = 5000;
+const SLOW = /^(temp|glucose|weight)/; // as good as ever minutes later
 const UNCATALOGUED = { unit: "", decimals: 0, stale_s: 15, aperiodic: false };
 
 // The signs the site wants to see, all when it has not said.
@@ -101,11 +103,14 @@ function sign(name, bed, parameters, elapsed, silent) {
   }
   const stale = old > catalogue.stale_s * 1000 || values.some((value) => value && value.value !== null && !value.fresh);
   const { text, mean } = figures(main, values);
-  const when = { note: age(old), brief: span(old) };
+  const when = { note: age(old), brief: brief(name, old, stale) };
   if (!stale) return { ...head, state: "fresh", text, mean, ...when };
   if (catalogue.aperiodic) return { ...head, state: "old", text, mean, ...when };
   return { ...head, state: "stale", text: "--", note: `${text}, ${when.note}`, brief: `${text}, ${when.brief}` };
 }
+
+// The age in a small tile: where it says something, which is at a cuff, and at what is not of now.
+const brief = (name, old, stale) => (stale || name === "nibp" || (old >= JUST_NOW_MS && !SLOW.test(name)) ? span(old) : "");
 
 // "72", or "120/80" with "(93)"; a part that is missing shows as "?".
 function figures(name, values) {

@@ -14,6 +14,8 @@ const t = await translator("board");
 
 export class WardView {
   #shape = { lines: 1, traces: 0 };
+  #room = [0, 0]; // of the page, for tiles
+  #fitted = "";
   #laid = ""; // where the traces are
   #waves = new WardWaves();
 
@@ -29,7 +31,12 @@ export class WardView {
     this.canvas = make("canvas");
     this.canvas.id = "waves";
     this.canvas.setAttribute("aria-hidden", "true");
-    main.prepend(this.equipment, make("div", "ground", this.beds, this.canvas));
+    const ground = make("div", "ground", this.beds, this.canvas);
+    main.prepend(this.equipment, ground);
+    new ResizeObserver(() => {
+      this.#room = [ground.clientWidth, ground.clientHeight];
+      this.#lay();
+    }).observe(ground);
     this.sweep = new Sweep(this.canvas);
     this.sweep.start();
   }
@@ -75,8 +82,12 @@ export class WardView {
     );
   }
 
+  // Asks nothing of the page: to measure it between two changes costs more than all the rest.
   #lay() {
-    const shape = fit(this.beds.childElementCount, this.beds.clientWidth, innerHeight - this.beds.getBoundingClientRect().top - scrollY);
+    const fitted = [this.beds.childElementCount, ...this.#room].join(" ");
+    if (fitted === this.#fitted) return;
+    this.#fitted = fitted;
+    const shape = fit(this.beds.childElementCount, ...this.#room);
     this.#shape = shape;
     this.beds.style.setProperty("--columns", shape.columns);
     this.beds.style.setProperty("--rows", shape.rows || "none");
