@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from hub.projections.sink import PoisonError
 
+_SHORT = 100  # characters; longer words seldom come again
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COPY = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _LITERAL = str.maketrans({"\\": "\\\\", "'": "\\'", "\0": "\\0", "\n": "\\n", "\r": "\\r", "\x1a": "\\Z"})
@@ -71,7 +72,7 @@ class CopyCells(Cells):
     nothing = "\\N"
 
     def text(self, value: str) -> str:
-        return _copied(value)
+        return _copied(value) if len(value) <= _SHORT else value.translate(_COPY)
 
     def time(self, ms: int) -> str:
         return f"{_utc(ms)}+00"
@@ -87,7 +88,7 @@ class LiteralCells(Cells):
     nothing = "NULL"
 
     def text(self, value: str) -> str:
-        return _quoted(value)
+        return _quoted(value) if len(value) <= _SHORT else f"'{value.translate(_LITERAL)}'"
 
     def time(self, ms: int) -> str:
         return f"'{_utc(ms)}'"

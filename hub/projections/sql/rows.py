@@ -13,6 +13,7 @@ from hub.projections.sql.cells import Cell, Cells, Ms
 from vitals.drills import DRILL
 
 _OVER = frozenset({"cleared", "reset"})
+_UNREAL = frozenset({DRILL, "demo", "test"})  # states of a record that is not of a patient
 
 
 class Origin(NamedTuple):
@@ -31,7 +32,8 @@ def value_rows(records: Iterable[StoredRecord], cells: Cells) -> list[str]:
         common = cells.row(
             (
                 *(record.gateway, record.epoch, record.seq, record.device, record.ward, record.bed),
-                *(Ms(record.time), Ms(record.received), bool(record.late), body.clock, DRILL in body.states),
+                *(Ms(record.time), Ms(record.received), bool(record.late), body.clock),
+                *(" ".join(body.states), not _UNREAL.isdisjoint(body.states)),
             )
         )
         made = [

@@ -70,6 +70,7 @@ VALUES = _table(
     _column("received", moment()),
     _column("late", Boolean),
     _column("clock", name(16)),
+    _column("states", words()),
     _column("test", Boolean),
     _column("parameter", name()),
     _column("value", Double, null=True),

@@ -130,13 +130,18 @@ def content(base):
     return {table: base.rows(table) for table in TABLES}
 
 
-def test_every_value_and_every_reason_for_having_none_is_one_row(database, new_sink):  # noqa: F811
-    new_sink(database).write([record(1, time=START, states=("drill",), clock="holdover")])
+@pytest.mark.parametrize(
+    ("states", "mark"),
+    [("", 0), ("drill", 1), ("demo", 1), ("low_battery test", 1), ("questionable sensor_fault", 0)],
+)
+def test_every_value_and_every_reason_for_having_none_is_one_row(database, new_sink, states, mark):  # noqa: F811
+    new_sink(database).write([record(1, time=START, states=tuple(states.split()), clock="holdover")])
     rows = database.query(
-        "SELECT gateway, epoch, seq, device, ward, bed, time, received, late, clock, test, parameter, value, reason"
+        "SELECT gateway, epoch, seq, device, ward, bed, time, received, late, clock, states, test, parameter,"
+        " value, reason"
         " FROM vital_values ORDER BY parameter"
     )
-    common = ("gw-1", 1, 1, "mon-a", "icu", "7", START, START + 40, 0, "holdover", 1)
+    common = ("gw-1", 1, 1, "mon-a", "icu", "7", START, START + 40, 0, "holdover", states, mark)
     found = [(*row[:6], ms(row[6]), ms(row[7]), *row[8:]) for row in rows]
     assert found == [
         (*common, "hr", 61.0, None),

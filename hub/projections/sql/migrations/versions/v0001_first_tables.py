@@ -41,8 +41,8 @@ _TABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "vital_values": (
         ("gateway", "epoch", "seq", "parameter", "time"),
         "gateway name, epoch whole, seq whole, device name, ward name, bed name, time time, "
-        "received time, late flag, clock word, test flag, parameter name, value number?, "
-        "reason name?",
+        "received time, late flag, clock word, states text, test flag, parameter name, "
+        "value number?, reason name?",
     ),
     "alarms": (
         ("alarm",),
@@ -107,7 +107,7 @@ _INDEXES: dict[str, tuple[str, tuple[str, ...]]] = {
 _VIEW = """
 CREATE OR REPLACE VIEW patient_vitals AS
 SELECT v.gateway, v.epoch, v.seq, v.parameter, v.device, v.ward, v.bed, v.time, v.received,
-       v.value, v.reason, v.late, v.clock, v.test,
+       v.value, v.reason, v.late, v.clock, v.states, v.test,
        (SELECT CASE WHEN min(a.patient) = max(a.patient) THEN min(a.patient) END
           FROM admissions a
          WHERE a.ward = v.ward AND a.bed = v.bed AND v.bed <> '' AND a.cancelled = FALSE
