@@ -141,6 +141,7 @@ def test_what_was_measured_while_influxdb_was_down_is_there_when_it_is_back(
     project(settings_for(stoppable_influx.url))
     ward.add(50)
     counted(stoppable_influx, "vitals", 50)
+    wait_for(lambda: settled(tmp_path), "the answer")
     stoppable_influx.stop()
     for _ in range(10):
         ward.add(100)
