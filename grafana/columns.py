@@ -18,7 +18,7 @@ PIPELINE_UID = "wardline-pipeline"
 
 BACKGROUND = {"type": "color-background", "mode": "basic"}
 _UNITS = {"%": "percent", "Cel": "celsius", "mm[Hg]": "suffix:mmHg"}
-_STATES = {"online": "green", "error": "orange", "offline": "red", "unknown": "text"}
+STATES = {"online": "green", "error": "orange", "offline": "red", "unknown": "text"}
 _PRIORITIES = {"high": ("red", "*** high"), "medium": ("yellow", "** medium"), "low": ("blue", "* low")}
 
 
@@ -85,9 +85,9 @@ def ago(name: str) -> Json:
     return column(name, unit="dateTimeFromNow")
 
 
-def state_mappings(states: Sequence[str] = tuple(_STATES)) -> list[Json]:
+def state_mappings(states: Sequence[str] = tuple(STATES)) -> list[Json]:
     """Colours of the states of equipment."""
-    options = {state: {"color": _STATES[state], "index": index} for index, state in enumerate(states)}
+    options = {state: {"color": STATES[state], "index": index} for index, state in enumerate(states)}
     return [{"type": "value", "options": options}]
 
 

@@ -8,6 +8,7 @@ from grafana.columns import (
     BACKGROUND,
     DEVICES_UID,
     PIPELINE_UID,
+    STATES,
     ago,
     alarm_columns,
     bed_column,
@@ -19,6 +20,7 @@ from grafana.panels import (
     MERGE,
     NOTICE,
     column,
+    counted,
     gauges,
     notice,
     ordered,
@@ -50,9 +52,10 @@ def machines() -> Json:
         "Which gateways and devices are there, what waits in their spools, and how their clocks are.",
         [
             (notice(f"**Wardline · devices and gateways** {NOTICE}"), 24, 2),
-            (_gateway_shares(), 8, 7),
-            (_device_shares(), 8, 7),
-            (_uptime(), 8, 7),
+            (_gateway_shares(), 6, 7),
+            (_device_shares(), 6, 7),
+            (_state_shares(), 6, 7),
+            (_uptime(), 6, 7),
             (_gateways(), 24, 8),
             (_lines(), 12, 8),
             (_spools(), 12, 8),
@@ -99,6 +102,18 @@ def _device_shares() -> Json:
         [count(f"sum by (link) (wardline_gateway_devices{_OURS})", "{{link}}")],
         [column(name, color=_fixed(colour)) for name, colour in _LINKS.items()],
     )
+
+
+def _state_shares() -> Json:
+    panel = shares(
+        "Devices by state",
+        "The newest state of each device, and of each gateway itself, that changed in the last 71 hours. One without a"
+        " change since then is not counted here: the ward board shows every device.",
+        [ask(queries.last_states(GATEWAY))],
+        [column(state, color=_fixed(colour)) for state, colour in STATES.items()],
+        transform=counted("State", "device"),
+    )
+    return over(panel, "71h")
 
 
 def _uptime() -> Json:

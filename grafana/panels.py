@@ -67,6 +67,20 @@ def timed(name: str, only: str) -> list[Json]:
     ]
 
 
+def counted(by: str, what: str) -> list[Json]:
+    """How many rows there are of each word in a column, as a number named by the word."""
+    fields = {
+        by: {"operation": "groupby", "aggregations": []},
+        what: {"operation": "aggregate", "aggregations": ["count"]},
+    }
+    named = {"fieldName": by, "handlerKey": "field.name"}
+    valued = {"fieldName": f"{what} (count)", "handlerKey": "field.value"}
+    return [
+        {"id": "groupBy", "options": {"fields": fields}},
+        {"id": "rowsToFields", "options": {"mappings": [named, valued]}},
+    ]
+
+
 def ordered(*names: str) -> Json:
     """Put the columns into this order; the others come after."""
     places = {name: index for index, name in enumerate(names)}
@@ -105,7 +119,14 @@ def gauges(title: str, about: str, targets: Sequence[Json], defaults: Json) -> J
     return _panel("bargauge", title, about, targets, {"noValue": NO_DATA, **defaults}, (), options)
 
 
-def shares(title: str, about: str, targets: Sequence[Json], overrides: Sequence[Json] = ()) -> Json:
+def shares(
+    title: str,
+    about: str,
+    targets: Sequence[Json],
+    overrides: Sequence[Json] = (),
+    *,
+    transform: Sequence[Json] = (),
+) -> Json:
     """A ring of how many there are of each."""
     options: Json = {
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
@@ -113,7 +134,8 @@ def shares(title: str, about: str, targets: Sequence[Json], overrides: Sequence[
         "displayLabels": ["name", "value"],
         "legend": {"showLegend": True, "displayMode": "list", "placement": "right", "calcs": [], "values": ["value"]},
     }
-    return _panel("piechart", title, about, targets, {"noValue": NO_DATA, "decimals": 0}, overrides, options)
+    made = _panel("piechart", title, about, targets, {"noValue": NO_DATA, "decimals": 0}, overrides, options)
+    return made | ({"transformations": list(transform)} if transform else {})
 
 
 def timeline(title: str, about: str, targets: Sequence[Json], mappings: Sequence[Json]) -> Json:

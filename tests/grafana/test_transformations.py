@@ -24,6 +24,7 @@ standardTransformersRegistry.setInit(() =>
   known.map((one) => ({id: one.id, name: one.name, transformation: () => Promise.resolve(one)})));
 globalThis.window = {location: {}};  // it looks for a browser only once it is loaded
 const {steps, frames} = JSON.parse(require('fs').readFileSync(0));
+for (const {id} of steps) if (!standardTransformersRegistry.getIfExists(id)) throw new Error(`no transformation ${id}`);
 const kind = (name, values) => name === 'Time' ? FieldType.time
   : values.some((value) => typeof value === 'string') ? FieldType.string : FieldType.number;
 const given = frames.map(({refId, fields}) => toDataFrame({refId, fields: Object.entries(fields)
@@ -106,6 +107,24 @@ def test_a_gateway_is_one_row_with_a_name_for_each_number(grafana_data):
     assert list(table) == ["gateway", "Online", "Silent for", "Waiting records", "Clock offset", "In memory only",
                            "Given up", "Unexplained"]  # fmt: skip
     assert table["Waiting records"] == [2, 3]
+
+
+def test_states_are_counted_by_their_names(grafana_data):
+    panel = panel_of("devices.json", "Devices by state")
+    states = ["online", "offline", "online"]
+    frame = {
+        "Time": [1, 2, 3],
+        "gateway": ["g", "g", "g"],
+        "device": ["a", "b", "-"],
+        "code": [1, 3, 1],
+        "State": states,
+    }
+    grouped = {**panel, "transformations": panel["transformations"][:1]}
+    (table,) = grafana_data(grouped, {"A": frame})
+    assert table == {"State": ["online", "offline"], "device (count)": [2, 1]}
+    last = panel["transformations"][-1]  # it is part of Grafana's application, not of this package
+    assert last["id"] == "rowsToFields"
+    assert {one["fieldName"] for one in last["options"]["mappings"]} == set(table)
 
 
 @pytest.mark.parametrize(
