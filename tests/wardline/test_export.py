@@ -102,6 +102,15 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(words, tmp_path, capsys, m
     assert sentence in capsys.readouterr().err
 
 
+def test_what_has_left_the_journal_is_said(filled, words, capfd):  # noqa: F811
+    filled.journal._db.execute("DELETE FROM record WHERE seq < 4")
+    filled.journal._db.execute("INSERT INTO record_expired VALUES ('gw-1', 1, 3, 3)")
+    assert main(words("readings")) == 0
+    assert "the journal begins at 2025-11-20T23:48:24.505Z: what was older" in capfd.readouterr().err
+    assert main(words("alarms")) == 0
+    assert capfd.readouterr().err == ""
+
+
 def test_a_folder_that_is_not_there_is_said(words, tmp_path, capsys):
     assert main(words("readings", "--output", str(tmp_path / "no" / "x.csv"))) == 1
     assert "No such file or directory" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from chassis.clock import SystemClock
 from chassis.settings import read_settings
+from hub.console.export import iso
 from hub.export.export import Asked, Export
 from hub.export.file import whole_file
 from hub.export.formats import FORMATS, make_format
@@ -57,7 +58,21 @@ def run(arguments: argparse.Namespace) -> int:
             with whole_file(arguments.output) as file:
                 _write(export, history, file)
             print(f"{arguments.output}: {export.rows:,} rows", file=sys.stderr)
+        _warn(history, arguments.table, asked)
     return 0
+
+
+def _warn(history: History, table: str, asked: Asked) -> None:
+    """What has left the journal is not in the file, and it does not look so."""
+    held = history.received()
+    if (
+        table == "readings"
+        and held
+        and asked.start < held[0]
+        and history.select("SELECT 1 FROM record_expired LIMIT 1")
+    ):
+        said = f"the journal begins at {iso(held[0])}: what was older is in the data lake, if there is one"
+        print(said, file=sys.stderr)
 
 
 def _write(export: Export, history: History, file: BinaryIO) -> None:

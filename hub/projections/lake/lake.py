@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from chassis.failpoints import failpoint
 from hub.projections.lake.manifest import NAME, Commit, LakeFile, Manifest
 from vitals.errors import UsageError
 
+READERS = ".readers"  # whoever asks the lake something holds its lock
 STAGING = ".staging"  # files that are written, and not called by their name yet
 NOWHERE = "__HIVE_DEFAULT_PARTITION__"  # what readers of such folders take for null
 DAY_MS = 86_400_000
@@ -59,6 +60,7 @@ class Lake:
         self.folder = folder
         self._staging = folder / STAGING
         self._staging.mkdir(parents=True, exist_ok=True)
+        (folder / READERS).touch()
         self._lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             self._possess()
@@ -108,6 +110,12 @@ class Lake:
         if len(self.manifest.contents.removed) > LONG_LOG:
             self.manifest.shorten(now)
 
+    @contextlib.contextmanager
+    def undisturbed(self) -> Iterator[bool]:
+        """Whether nobody asks the lake anything now; whoever begins to waits. Files may leave then."""
+        with readers(self.folder, fcntl.LOCK_EX | fcntl.LOCK_NB) as free:
+            yield free
+
     def discard(self, staged: Iterable[Path]) -> None:
         """Throw away files that will not be part of the lake."""
         for path in staged:
@@ -147,6 +155,26 @@ class Lake:
                 with contextlib.suppress(OSError):  # others are still in it
                     folder.rmdir()
             failpoint("lake.unlink.each")
+
+
+@contextlib.contextmanager
+def readers(folder: Path, how: int = fcntl.LOCK_SH) -> Iterator[bool]:
+    """Hold the lock of those who read: as one of them, no file leaves meanwhile. False if it is not to be had."""
+    try:
+        descriptor = os.open(folder / READERS, os.O_RDONLY)
+    except FileNotFoundError:  # nobody has ever written here
+        yield True
+        return
+    try:
+        fcntl.flock(descriptor, how)
+    except BlockingIOError:
+        free = False
+    else:
+        free = True
+    try:
+        yield free
+    finally:
+        os.close(descriptor)
 
 
 def locate(folder: Path, name: str) -> Path:

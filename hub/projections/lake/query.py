@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 
 from hub.export.tables import Kind, Table
 from hub.projections.lake.files import SUFFIXES
-from hub.projections.lake.lake import locate
+from hub.projections.lake.lake import locate, readers
 from hub.projections.lake.tables import PARTITIONS, TABLES
 from hub.projections.lake.verify import files_of
 from vitals.errors import StorageError, UsageError
 
 MEMORY = "1GB"  # past it DuckDB goes on in temporary files: the hub needs the rest
 BATCH = 10_000
-_TRIES = 5  # files may be merged between the look into the manifest and the look into them
 _ALLOWED = ("SELECT", "EXPLAIN")
 
 _TYPES: dict[Kind, str] = {
@@ -42,24 +41,17 @@ def ask(folder: Path, sql: str) -> Iterator[Answer]:
     """The answer to `sql`, which may only read. Raises UsageError when it makes no sense, or StorageError."""
     duckdb = load_duckdb()
     _refuse_changes(duckdb, sql)
-    with tempfile.TemporaryDirectory(prefix="wardline-query-") as room:
-        for _ in range(_TRIES):
-            database = duckdb.connect(config={"autoinstall_known_extensions": False})
+    with readers(folder), tempfile.TemporaryDirectory(prefix="wardline-query-") as room:
+        database = duckdb.connect(config={"autoinstall_known_extensions": False})
+        try:
             try:
                 _prepare(database, folder, room)
                 reader = database.sql(sql).to_arrow_reader(BATCH)
             except duckdb.Error as error:
-                database.close()
-                failure = error
-                if isinstance(error, duckdb.IOException):
-                    continue
-                break
-            try:
-                yield Answer(list(reader.schema.names), _portions(duckdb, reader))
-            finally:
-                database.close()
-            return
-        raise _said(duckdb, failure) from failure
+                raise _said(duckdb, error) from error
+            yield Answer(list(reader.schema.names), _portions(duckdb, reader))
+        finally:
+            database.close()
 
 
 def load_duckdb() -> Any:

@@ -40,8 +40,12 @@ class Tidy:
         self._next = now + EACH_MS
         old = [] if self._keep is None else expired(lake.manifest.contents.files.values(), now - self._keep)
         if old:
-            lake.commit("expire", now, remove=old)
-            log.info("%d files older than projections.lake.keep have left the lake", len(old))
+            with lake.undisturbed() as free:
+                if free:
+                    lake.commit("expire", now, remove=old)
+                    log.info("%d files older than projections.lake.keep have left the lake", len(old))
+                else:
+                    old = []
         return len(old), sum(self._merge(lake, group, now) for group in self._due(lake, now, everything))
 
     def _due(self, lake: Lake, now: int, everything: bool) -> list[list[LakeFile]]:
@@ -82,8 +86,12 @@ class Tidy:
             written=max(file.written for file in group),
             merged=True,
         )
-        lake.commit("merge", now, [made], remove=[file.file for file in group])
-        return len(group)
+        with lake.undisturbed() as free:
+            if free:
+                lake.commit("merge", now, [made], remove=[file.file for file in group])
+                return len(group)
+        lake.discard([path])  # somebody reads the small ones: another time
+        return 0
 
 
 def groups(files: Iterable[LakeFile], *, whole: bool) -> list[list[LakeFile]]:
