@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ LOCK_WAIT_S = 10.0
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
+log = logging.getLogger(__name__)
+
 
 def bring_up_to_date(connection: Connection, where: str) -> str:
     """Apply the versions the database lacks; the version it has now.
@@ -39,6 +42,7 @@ def bring_up_to_date(connection: Connection, where: str) -> str:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
+            log.info("the tables of %s are of version %s now", where, head)
     return head
 
 

@@ -129,7 +129,8 @@ class Store:
             arguments |= {"application_name": "wardline", "keepalives_idle": 30, "keepalives_interval": 10}
         else:
             arguments |= {"charset": "utf8mb4", "read_timeout": timeout_s, "write_timeout": timeout_s}
-        engine = create_engine(self._url, poolclass=NullPool, connect_args=arguments)
+        # Nothing is asked of a connection that is given back: it is closed, and may have been lost long before.
+        engine = create_engine(self._url, poolclass=NullPool, pool_reset_on_return=None, connect_args=arguments)
         self._errors = (DBAPIError, OSError, engine.dialect.loaded_dbapi.Error)
         return engine
 

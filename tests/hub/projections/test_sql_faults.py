@@ -334,6 +334,7 @@ def test_a_server_that_goes_and_comes_back_has_everything_once(
     settings,
     project,
     tmp_path,
+    caplog,
     how,
 ):
     base = stoppable_database
@@ -348,6 +349,7 @@ def test_a_server_that_goes_and_comes_back_has_everything_once(
     wait_for(lambda: base.count("vital_values") == 720, "every value", 60)
     seqs = base.query("SELECT min(seq), max(seq), count(DISTINCT seq) FROM vital_values")
     assert seqs == [(1, 240, 240)]
+    assert [one.message for one in caplog.records if one.name.startswith(("sqlalchemy", "alembic"))] == []
     assert dead_letters(tmp_path / "projections.db", "sql") == []
 
 
