@@ -16,6 +16,7 @@ from hub.console.limit_views import LimitChangeView, LimitsView, LimitView, limi
 from hub.console.orders import NAMED, carry_out, signed
 from hub.console.printable import printable
 from hub.console.rights import Me, needs
+from hub.console.times import LATEST
 from hub.history import History
 from rules.profiles import bed_scope, patient_scope, ward_scope
 from vitals.commands import ClearLimit, SetLimit, SetProfile
@@ -46,7 +47,7 @@ class NewLimit(_Change):
 
     bound: float = Field(allow_inf_nan=False)
     reason: str = Field(min_length=1, max_length=200)
-    expires: int | None = Field(None, ge=0, le=2**53, description="UTC ms; none: until somebody takes it back")
+    expires: int | None = Field(None, ge=0, le=LATEST, description="UTC ms; none: until somebody takes it back")
 
 
 class NoLimit(_Change):

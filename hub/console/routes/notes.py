@@ -16,6 +16,7 @@ from hub.console.observation_views import NoteView
 from hub.console.orders import NAMED, carry_out, signed
 from hub.console.printable import printable
 from hub.console.rights import Me, needs
+from hub.console.times import LATEST
 from hub.history import History
 from vitals.commands import WriteNote
 from vitals.identity import BedKey
@@ -36,7 +37,7 @@ class NewNote(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: str = Field(min_length=1, max_length=2_000)
-    time: int | None = Field(None, ge=0, le=253_402_300_799_999, description="of what it tells, UTC ms; none: now")
+    time: int | None = Field(None, ge=0, le=LATEST, description="of what it tells, UTC ms; none: now")
     by: str | None = NAMED
 
 

@@ -15,6 +15,7 @@ from hub.console.observation_views import EnteredRowView, ObservationsView, choi
 from hub.console.orders import NAMED, carry_out, signed
 from hub.console.printable import printable
 from hub.console.rights import Me, needs
+from hub.console.times import LATEST
 from hub.history import History
 from vitals.commands import Observe
 from vitals.identity import BedKey
@@ -28,16 +29,19 @@ _HISTORY = f"SELECT {_COLUMNS} FROM entry WHERE ward = ? AND bed = ? ORDER BY id
 
 router = APIRouter(tags=["observations"])
 
+_Name = Annotated[str, Field(max_length=48)]
+_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]  # what is no number would go on as null: taken back
+
 
 class Observed(BaseModel):
     """What was seen or measured at one time: all of it counts or, when the hub refuses, none."""
 
     model_config = ConfigDict(extra="forbid")
 
-    values: dict[str, float | str | None] = Field(
+    values: dict[_Name, _Number | str | None] = Field(
         min_length=1, max_length=20, description="by name: a code or a number in the unit told; null takes it back"
     )
-    time: int | None = Field(None, ge=0, le=253_402_300_799_999, description="UTC ms; none: now")
+    time: int | None = Field(None, ge=0, le=LATEST, description="UTC ms; none: now")
     reason: str = Field("", max_length=200)
     by: str | None = NAMED
 

@@ -90,6 +90,14 @@ def test_what_cannot_be_right_is_refused_and_nothing_is_entered(ward, values, st
     assert ward.json(f"{BED}/observations")["history"] == before
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "true"])
+def test_what_is_no_number_takes_nothing_back(ward, number):
+    assert put(ward, "observations", values={"temp": 37.2})[0] == 200
+    status, _, text = ward.post(f"{BED}/observations", b'{"values": {"temp": %s}}' % number.encode())
+    assert status == 422, text
+    assert "temp" in {one["name"] for one in ward.json(f"{BED}/observations")["current"]}
+
+
 def test_one_wrong_value_lets_none_of_a_round_count(ward):
     before = ward.json(f"{BED}/observations")["history"]
     assert put(ward, "observations", values={"rr": 16, "temp": 980})[0] == 409
