@@ -24,6 +24,7 @@ from hub.adt.stations import Stations
 from hub.alarms.acts import alarm_acts
 from hub.alarms.announcer import Announcer
 from hub.alarms.desk import REMEMBERED, Desk
+from hub.alarms.leftovers import Leftovers
 from hub.bedside import take_report
 from hub.bookkeeping import Bookkeeping
 from hub.books import Books
@@ -40,7 +41,7 @@ from hub.ingest.waves import WaveIntake
 from hub.journal import Batch, Journal, StateRow, Write
 from hub.late import Found, Gaps
 from hub.limits import Limits
-from hub.live import Judged, LivePicture
+from hub.live import LivePicture
 from hub.lookback import Lookback
 from hub.notes import note_acts
 from hub.pagers.watch import PagerWatch
@@ -171,6 +172,7 @@ class Hub:
         acts |= {"anchor": keep_word}
         self.desk = Desk(acts, past_answers(self.journal, REMEMBERED))
         self.announcer = Announcer(self.session, settings.hub)
+        self.leftovers = Leftovers(self.engine, self.registry.bed_titles, self.announcer)
         self.telling = Telling(self.session, self.announcer, self.journal.outbox(), self.desk.committed)
         self.committer = Committer(
             self.journal,
@@ -271,10 +273,11 @@ class Hub:
             case ["command", client, action]:
                 self._command(client, action, payload, retained, now)
             case ["ward", ward, _, "alarm", rule] if ward in self.registry.wards:
-                bed = BedKey(ward, topic.split("/")[-3])
-                self._retained_alarm(topic, bed, rule, payload, retained)
+                if retained and payload:
+                    self.leftovers.of_bed(topic, BedKey(ward, topic.split("/")[-3]), rule)
             case ["hub", _, "alarm", kind, name, rule]:
-                self._retained_equipment_alarm(topic, f"{kind}/{name}", rule, payload, retained)
+                if retained and payload:
+                    self.leftovers.of_equipment(topic, f"{kind}/{name}", rule)
             case ["hub", _, "pagers"]:
                 self._said_of_itself(topic, payload, PagersStatus, self.paging.take, now)
             case ["hub", _, "projections"]:
@@ -354,17 +357,6 @@ class Hub:
         self.telling.answer_later(answer)
         self._announce(answer.events)
         failpoint("command.after")
-
-    def _retained_alarm(self, topic: str, bed: BedKey, rule: str, payload: bytes, retained: bool) -> None:
-        standing = self.engine.alarms(bed) if bed in self.registry.bed_titles else []
-        if retained and payload and not any(alarm.rule == rule for alarm in standing):
-            self.announcer.retract(topic)
-
-    def _retained_equipment_alarm(self, topic: str, subject: str, rule: str, payload: bytes, retained: bool) -> None:
-        if retained and payload:
-            standing = self.engine.alarms()
-            if not any(alarm.subject == subject and alarm.rule == rule for alarm in standing):
-                self.announcer.retract(topic)
 
     # Alarms, commits, receipts and answers out.
 
@@ -490,16 +482,11 @@ class Hub:
         while True:
             for ward in wards:
                 now = self._clock.now()
-                snapshot = self.picture.snapshot(ward, now, partial(self._judged, now=now))
+                snapshot = self.picture.snapshot(ward, now, partial(self.scores.judged, self.round, now))
                 self.session.publish(topics.live(ward), encode(snapshot), qos=0)
                 if self.scores.waiting:
                     self.committer.wake()
                 await asyncio.sleep(SNAPSHOT_S / len(wards))
-
-    def _judged(self, bed: BedKey, now: int) -> Judged:
-        judged = self.round.judged(bed, now)
-        self.scores.follow(bed, judged.scores, now)
-        return judged
 
     async def _beat(self) -> None:
         beat = 0

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from hub.journal import Journal, Write
+from hub.live import Judged
+from hub.ward_round import WardRound
 from rules.scores import ScoreResult
 from vitals.identity import BedKey
 
@@ -49,6 +51,12 @@ class ScoreBook:
             self._tables.setdefault(bed, set()).add(table)
         self._seen: dict[tuple[BedKey, str], ScoreResult] = {}
         self._waiting: list[Write] = []
+
+    def judged(self, round_: WardRound, now: int, bed: BedKey) -> Judged:
+        """What the ward round says of a bed; its scores are followed."""
+        judged = round_.judged(bed, now)
+        self.follow(bed, judged.scores, now)
+        return judged
 
     def follow(self, bed: BedKey, results: Sequence[ScoreResult], now: int) -> None:
         """These are all the scores of a bed now; one that it had and has no more is unknown."""
