@@ -51,6 +51,7 @@ from hub.console.routes.tokens import router as tokens
 from hub.console.routes.trends import router as bed_trends
 from hub.console.routes.ward_waves import router as ward_waves
 from hub.console.routes.waves import router as bed_waves
+from hub.console.routes.whatif import router as whatif
 from hub.console.server import WebServer, listen
 from hub.console.streams import Beat, Streams, Whole
 from hub.console.views import alarm_view, parameter_views
@@ -233,7 +234,7 @@ def make_app(console: Console, settings: ConsoleSettings) -> FastAPI:
     app.include_router(export)
     app.include_router(bed_waves)
     app.include_router(ward_waves)
-    for of_bed in (bed_trends, bed_limits, bed_observations, bed_notes, bed_pauses):
+    for of_bed in (bed_trends, bed_limits, bed_observations, bed_notes, bed_pauses, whatif):
         app.include_router(of_bed)
     for of_patients in (admissions, patients, placements):
         app.include_router(of_patients)

@@ -39,6 +39,11 @@ class Chains:
         self._chain: Chain | None = None
         self._changed: object = None
 
+    @property
+    def source(self) -> tuple[HubSettings, Path]:
+        """The settings it reads by, and where their paths begin."""
+        return self._settings, self._folder
+
     def profiles(self) -> Profiles:
         """The rule sets in force. Raises StorageError."""
         with self._lock:
