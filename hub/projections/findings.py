@@ -18,6 +18,7 @@ class Finding(NamedTuple):
 
 DOCTORS = {
     "influxdb": "hub.projections.influxdb.doctor",
+    "lake": "hub.projections.lake.doctor",
 }
 """Each section of `projections` and the module whose `examine(settings, folder)` looks at its place."""
 

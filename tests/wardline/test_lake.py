@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 
 import pytest
 
@@ -202,6 +203,18 @@ def test_a_sound_lake_is_called_sound_and_a_damaged_file_is_named(parquet, capsy
     assert json.loads(capsys.readouterr().out)["sound"] is False
     assert ask(parquet, "SELECT * FROM alarms") == 1
     assert "`wardline lake verify` says more" in capsys.readouterr().err
+
+
+def test_the_doctor_says_what_is_there_and_what_has_gone(parquet, capsys):
+    words = ["hub", "doctor", "--config", str(parquet / "hub.yaml")]
+    assert main(words) == 0
+    assert "has 19 rows in " in capsys.readouterr().out
+    shutil.rmtree(parquet / "lake")
+    assert main(words) == 1
+    assert "MISSING: there is no lake in" in capsys.readouterr().out
+    (parquet / "projections.db").unlink()
+    assert main(words) == 0
+    assert "the hub begins it" in capsys.readouterr().out
 
 
 def test_stats_and_merge(parquet, capsys):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,7 +25,7 @@ from hub.projections.sink import Entry, PoisonError, Sink, Stream
 from hub.settings import HubSettings, LakeSettings
 from vitals.errors import StorageError, UsageError
 
-log = logging.getLogger(__name__)
+GONE = "there is no lake in {}, and there was one; mount its disk, or begin an empty one with `wardline lake create`"
 
 
 def sinks(settings: HubSettings, folder: Path) -> list[Sink]:
@@ -57,11 +56,8 @@ class LakeSink:
         """Take possession of the folder, and finish what was begun there."""
         if self._settings.format == "parquet":
             load_pyarrow()
-        if not exists(self._folder) and _has_begun(self._cursors):
-            raise UsageError(
-                f"there is no lake in {self._folder}, and there was one; mount its disk, or begin an empty one with"
-                " `wardline lake create`"
-            )
+        if not exists(self._folder) and has_begun(self._cursors):
+            raise UsageError(GONE.format(self._folder))
         with self._disk():
             self._lake = Lake(self._folder, self._clock.wall_ms())
             self._tidy.run(self._lake, self._clock.wall_ms())
@@ -171,7 +167,8 @@ class LakeSink:
             raise StorageError(f"cannot write the lake {self._folder}: {error.strerror or error}{hint}") from error
 
 
-def _has_begun(cursors: Path) -> bool:
+def has_begun(cursors: Path) -> bool:
+    """Whether anything was ever copied into a lake, according to the cursors."""
     try:
         return any(positions(cursors, LakeSink.name).values())
     except StorageError:
