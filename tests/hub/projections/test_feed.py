@@ -5,10 +5,10 @@ from contextlib import closing
 
 import pytest
 
-from hub.journal import Batch, Journal
+from hub.journal import Batch, Journal, Write
 from hub.projections.cursors import START, Cursor
 from hub.projections.feed import Feed, bookmark
-from hub.projections.sink import STREAMS, StoredScore, StoredState, StoredTicketEvent
+from hub.projections.sink import STREAMS, StoredScore, StoredState, StoredStay, StoredTicketEvent
 from hub.scores import ScoreBook
 from hub.tickets import rows
 from rules.fleet import Equipment, StateChange
@@ -98,3 +98,17 @@ def test_a_place_whose_entries_have_left_the_journal_is_believed(ward, feed):
     found = feed.before("records", BEGAN)
     assert found.position == 50
     assert feed.resume("records", found) == found
+
+
+def test_an_admission_comes_as_it_stands_after_the_change(ward, feed):
+    put = (
+        'INSERT INTO admission_event (time, kind, admission, ward, bed, patient, start, "end", "by", reason)'
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    commit(ward, [Write(put, (5_000, "admitted", 3, "icu", "7", "p-1", 4_000, None, "nurse", ""))])
+    commit(ward, [Write(put, (9_000, "discharged", 3, "icu", "7", "p-1", 4_000, 9_000, "nurse", "home"))])
+    assert feed.read("admissions", 0, 10) == [
+        StoredStay(1, 5_000, "admitted", 3, "icu", "7", "p-1", 4_000, None, "nurse", ""),
+        StoredStay(2, 9_000, "discharged", 3, "icu", "7", "p-1", 4_000, 9_000, "nurse", "home"),
+    ]
+    assert feed.before("admissions", 6_000).position == 1
