@@ -1,5 +1,6 @@
 """What a nurse sees on the board, in a real browser."""
 
+import json
 import re
 import time
 
@@ -306,6 +307,43 @@ def test_a_phone_acknowledges_in_two_touches_without_scrolling_sideways(open_boa
     assert box["x"] + box["width"] <= 390
     button.tap()
     expect(line(page)).to_have_attribute("data-state", "acknowledged")
+
+
+def test_a_count_leads_to_its_first_alarm_so_that_two_taps_acknowledge_it(open_board, hub, rig):
+    beds = [rig.bed(str(number)) for number in range(1, 17)]
+    hub.put(*beds)
+    hub.raise_alarm(rig.alarm("15"))
+    page = open_board(width=390, height=844, has_touch=True, is_mobile=True)
+    expect(line(page, bed="15")).not_to_be_in_viewport()
+    page.locator("#counts [data-priority='high'] button").tap()
+    expect(line(page, bed="15")).to_be_in_viewport()
+    line(page, bed="15").get_by_role("button").tap()
+    expect(line(page, bed="15")).to_have_attribute("data-state", "acknowledged")
+
+
+def test_the_page_can_be_installed_on_a_phone(open_board, console):
+    page = open_board()
+    address = page.locator("link[rel=manifest]").get_attribute("href")
+    status, headers, body = console.get(address)
+    assert (status, headers["content-type"]) == (200, "application/manifest+json")
+    manifest = json.loads(body)
+    assert (manifest["start_url"], manifest["display"]) == ("/", "standalone")
+    for icon in manifest["icons"]:
+        assert console.get(icon["src"])[0] == 200
+
+
+def test_blocked_sound_is_said_until_a_touch_and_can_be_turned_off(open_board, hub, rig):
+    hub.raise_alarm(rig.alarm())
+    page = open_board()
+    expect(page.locator("#blocked")).to_be_visible()
+    page.locator(".sound > summary").click()  # any touch allows it
+    expect(page.locator("#blocked")).to_be_hidden()
+    page.get_by_role("button", name="High", exact=True).click()
+    page.get_by_role("button", name="Turn the sound off").click()
+    page.reload()
+    page.locator("bed-tile").first.wait_for()
+    expect(page.locator("#blocked")).to_be_hidden()
+    expect(page.locator(".sound > summary")).to_have_attribute("title", "Alarm sound is off on this screen")
 
 
 @pytest.mark.parametrize(("beds", "least"), [(8, 48), (32, 24)])

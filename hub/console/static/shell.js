@@ -78,7 +78,7 @@ export class WardShell extends HTMLElement {
     this.wards.id = "wards";
     this.wards.hidden = true;
     this.wards.setAttribute("aria-label", t("counts"));
-    this.counts = make("ul", "counts", ...PRIORITIES.map(count));
+    this.counts = make("ul", "counts", ...PRIORITIES.map((one) => count(one, page === "tv")));
     this.counts.id = "counts";
     this.counts.setAttribute("aria-label", t("counts"));
     this.clock = make("time", "", "--:--:--");
@@ -181,12 +181,24 @@ function navigation(page) {
   return nav;
 }
 
-function count([priority, shape]) {
+// How many there are; pressed, it leads to the first of them.
+function count([priority, shape], fixed) {
   const sign = make("span", shape ? "" : "icon technical", shape);
   sign.setAttribute("aria-hidden", "true");
-  const item = make("li", "", sign, make("b", "", "0"), make("span", "unseen", ` ${words(priority)}`));
+  const parts = [sign, make("b", "", "0"), make("span", "unseen", ` ${words(priority)}`)];
+  const item = make("li", "", fixed ? make("span", "count", ...parts) : make("button", "count", ...parts));
+  if (!fixed) Object.assign(item.firstChild, { type: "button", onclick: () => lead(priority) });
   item.dataset.priority = priority;
   return item;
+}
+
+function lead(priority) {
+  const wanted = priority === "technical" ? "[data-kind=technical]" : `[data-priority=${priority}]`;
+  const lines = [...document.querySelectorAll(`main alarm-line${wanted}`)];
+  const found = lines.find((line) => line.dataset.state === "active") ?? lines[0];
+  if (!found) return;
+  found.scrollIntoView({ block: "center" });
+  found.querySelector(".do:not([hidden])")?.focus({ focusVisible: true });
 }
 
 function silence(manner) {
@@ -226,7 +238,7 @@ function personMenu(person) {
     await post("/api/v1/logout").catch(() => null);
     location.assign("/login");
   });
-  const menu = closing(make("details", "menu person", name, make("div", "menu-body", make("p", "soft", t("person", { name: person.title || person.name })), out)));
+  const menu = closing(make("details", "menu own", name, make("div", "menu-body", make("p", "soft", t("person", { name: person.title || person.name })), out)));
   menu.id = "person";
   return menu;
 }

@@ -32,7 +32,7 @@ export class VitalCell extends HTMLElement {
     this.label = make("span", "label");
     this.unit = make("span", "unit");
     this.value = make("span", "value");
-    this.value.dir = "ltr";
+    this.value.dir = this.unit.dir = "ltr";
     this.mean = make("span", "mean");
     this.note = make("span", "age");
     this.brief = make("span", "age-brief");
