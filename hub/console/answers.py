@@ -34,13 +34,14 @@ def refusal(status: int, sentence: str) -> Answer:
 
 def says(view: object, description: str, *refusals: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route for the OpenAPI document: what it answers, and which refusals to expect."""
-    found: dict[int | str, dict[str, Any]] = {200: _content(view, description)}
-    for status in refusals:
-        found[status] = {
-            "description": "Why not, in one sentence",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorView"}}},
-        }
-    return found
+    return {200: _content(view, description), **refuses(*refusals)}
+
+
+def refuses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route to expect, where there is nothing to answer but that it is done."""
+    schema = {"$ref": "#/components/schemas/ErrorView"}
+    why = {"description": "Why not, in one sentence", "content": {"application/json": {"schema": schema}}}
+    return {status: dict(why) for status in statuses}
 
 
 def _content(view: object, description: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ _HEADERS = {
 
 
 class Guard:
-    """ASGI middleware. Without a login, the browser's own word on where a request comes from is the only guard."""
+    """ASGI middleware, before anybody asks who it is: the browser's own word on where a request comes from."""
 
     def __init__(self, app: ASGIApp, names: Iterable[str], *, any_address: bool) -> None:
         self._app = app
@@ -86,6 +86,8 @@ def _is_address(name: str) -> bool:
 
 def _size_objection(headers: Headers) -> tuple[int, str] | None:
     length = headers.get("content-length")
+    if length is None and "transfer-encoding" not in headers:
+        return None  # without either there is no body, as with a DELETE
     if length is None or not length.isdecimal():
         return 411, "the request must say its content-length"
     if int(length) > MAX_BODY_BYTES:

@@ -160,13 +160,17 @@ def _document(app: FastAPI) -> dict[str, Any]:
     }
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            _complete(operation, needed.get((path, method)))
+            _complete(path, operation, needed.get((path, method)))
     return document
 
 
-def _complete(operation: dict[str, Any], right: str | None) -> None:
+def _complete(path: str, operation: dict[str, Any], right: str | None) -> None:
     """Add what every route may answer: that the request is wrong, that nobody is signed in, or who may not."""
     said = operation["responses"]
+    if "{" in path:
+        said.setdefault("404", _refusal("There is no such thing"))
+    if "requestBody" in operation:
+        said["413"] = _refusal("The body is longer than 16 KiB")
     if "422" in said:
         said["422"] = _refusal("What is wrong with the request, in one sentence")
     if right is None:

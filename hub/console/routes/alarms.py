@@ -38,7 +38,7 @@ _FOUND = says(
     503,
 )
 _FOUND[200]["content"]["application/json"]["schema"] = {
-    "oneOf": [reference(list[AlarmView]), reference(list[AlarmEventView])]
+    "anyOf": [reference(list[AlarmView]), reference(list[AlarmEventView])]
 }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.console.answers import Answer, Refusal, says
+from hub.console.answers import Answer, Refusal, refuses, says
 from hub.console.console import Here
 from hub.console.people import cookies
 from hub.console.people.people import SESSION, cookie
@@ -108,7 +108,13 @@ async def active() -> Response:
     return Response(status_code=204)
 
 
-@router.post("/api/v1/logout", status_code=204, dependencies=[needs("own")], response_class=Response)
+@router.post(
+    "/api/v1/logout",
+    status_code=204,
+    dependencies=[needs("own")],
+    response_class=Response,
+    responses=refuses(503),
+)
 async def logout(here: Here, request: Request, me: Me) -> Response:
     """Sign out here."""
     session, doer = cookie(request, SESSION), here.people.doer(me)
@@ -148,6 +154,7 @@ async def logout_everywhere(here: Here, me: Myself) -> Response:
     status_code=204,
     dependencies=[needs("own")],
     response_class=Response,
+    responses=refuses(409, 503),
 )
 async def change_password(here: Here, request: Request, me: Myself, new: NewPassword) -> Response:
     """Choose another password; one's sign-ins on other machines end."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from hub.console.answers import Answer, Refusal, says
+from hub.console.answers import Answer, Refusal, refuses, says
 from hub.console.console import Here
 from hub.console.people import cookies
 from hub.console.people.accounts import wards_of
@@ -80,7 +80,13 @@ async def add_token(here: Here, me: Me, new: NewToken) -> Response:
     return Answer(NewTokenView(token=token_view(token), secret=secret))
 
 
-@router.delete("/api/v1/tokens/{number}", status_code=204, dependencies=[needs("admin")], response_class=Response)
+@router.delete(
+    "/api/v1/tokens/{number}",
+    status_code=204,
+    dependencies=[needs("admin")],
+    response_class=Response,
+    responses=refuses(404, 503),
+)
 async def revoke_token(here: Here, me: Me, number: int) -> Response:
     """Let a program in no more."""
     doer = here.people.doer(me)
@@ -109,7 +115,13 @@ async def bind(here: Here, me: Me, new: NewScreen) -> Response:
     return Answer(screen_view(screen))
 
 
-@router.delete("/api/v1/screens/{number}", status_code=204, dependencies=[needs("devices")], response_class=Response)
+@router.delete(
+    "/api/v1/screens/{number}",
+    status_code=204,
+    dependencies=[needs("devices")],
+    response_class=Response,
+    responses=refuses(404, 503),
+)
 async def revoke_screen(here: Here, me: Me, number: int) -> Response:
     """Let a screen show nothing any more."""
     doer, screens = here.people.doer(me), here.people.screens

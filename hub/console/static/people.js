@@ -14,7 +14,11 @@ const TOKEN_RIGHTS = ["view", "export", "acknowledge", "pause", "limits", "obser
 translate(t);
 document.querySelector("ward-shell").heading = t("people");
 const person = await me.ready;
-if (person) await open();
+
+const roleField = (value) => ({ name: "role", label: t("role"), value, options: Object.keys(ROLES).map((role) => [role, ROLES[role]]) });
+const wardsField = (wards) => ({ name: "wards", label: t("wards"), value: wards === null ? "" : wards.join(" "), hint: t("wards_hint") });
+const wardsOf = (text) => (text === "" ? null : text.split(/[\s,]+/).filter(Boolean));
+const ROLES = Object.fromEntries(["viewer", "nurse", "physician", "charge-nurse", "biomedical", "administrator", "auditor"].map((role) => [role, t(`role_${role}`)]));
 
 async function open() {
   const parts = { own: [true, drawOwn], accounts: [me.may("admin"), drawAccounts], screens: [me.may("devices"), drawScreens], tokens: [me.may("admin"), drawTokens], audit: [me.may("audit"), drawAudit] };
@@ -76,11 +80,6 @@ function state(account) {
   if (account.disabled !== null) return chip(t("disabled"), "bad");
   return account.ready ? chip(t("active"), "good") : chip(t("no_password"), "warn");
 }
-
-const roleField = (value) => ({ name: "role", label: t("role"), value, options: Object.keys(ROLES).map((role) => [role, ROLES[role]]) });
-const wardsField = (wards) => ({ name: "wards", label: t("wards"), value: wards === null ? "" : wards.join(" "), hint: t("wards_hint") });
-const wardsOf = (text) => (text === "" ? null : text.split(/[\s,]+/).filter(Boolean));
-const ROLES = Object.fromEntries(["viewer", "nurse", "physician", "charge-nurse", "biomedical", "administrator", "auditor"].map((role) => [role, t(`role_${role}`)]));
 
 async function addAccount() {
   const fields = [{ name: "name", label: t("name"), required: true, hint: t("name_hint"), attributes: { maxlength: 31, autocapitalize: "none" } }, { name: "title", label: t("title"), attributes: { maxlength: 80 } }, roleField("nurse"), wardsField(null)];
@@ -165,3 +164,5 @@ async function check() {
   say(proof, broken ? t("broken", { chain: broken.source, row: broken.broken_row, time: when(broken.broken_time), why: broken.why }) : t("holds", { n: found.reduce((sum, one) => sum + one.rows, 0) }));
   proof.hidden = false;
 }
+
+if (person) await open();
