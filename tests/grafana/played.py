@@ -18,6 +18,7 @@ from tests.fixtures_prometheus import Prometheus
 from vitals.parameters import PARAMETERS
 
 MINUTES = 20
+WITHIN_S = 60.0  # each step, on a machine that does much else
 STEP_S = 5
 RULES = """
 format: 1
@@ -94,7 +95,7 @@ class Ward:
         self.client = Client(
             self.broker.port, "wardline/v1/hub/#", "wardline/v1/result/#", "wardline/v1/ward/icu/event"
         )
-        self.client.wait_for(lambda topic, payload: topic == "hub/hub-1/status" and payload["online"])
+        self.client.wait_for(lambda topic, payload: topic == "hub/hub-1/status" and payload["online"], WITHIN_S)
         self.run("edge", "run", "--config", str(self.folder / "edge.yaml"))
         for minute in range(MINUTES):
             self._send("backfill", self._minute(minute))
@@ -128,20 +129,20 @@ class Ward:
 
     def settle(self) -> None:
         """Wait until everything has arrived everywhere."""
-        wait_for(lambda: self.influx.count(self.database) >= MINUTES * 60 // STEP_S * 2, "the records")
-        wait_for(lambda: self.influx.count(self.database, "rev", "alarm") >= 10, "the alarms")
+        wait_for(lambda: self.influx.count(self.database) >= MINUTES * 60 // STEP_S * 2, "the records", WITHIN_S)
+        wait_for(lambda: self.influx.count(self.database, "rev", "alarm") >= 10, "the alarms", WITHIN_S)
         here = "SELECT count(rev) FROM alarm WHERE bed = '-'"
-        wait_for(lambda: self.influx.query(here, self.database), "an alarm of equipment")
-        wait_for(lambda: self.influx.count(self.database, "records", "vitals_1m") >= MINUTES, "the minutes")
-        wait_for(lambda: self.influx.count(self.database, "total", "score") >= 1, "a whole score")
-        wait_for(lambda: self.influx.count(self.database, "open", "ticket") >= 1, "the ticket")
-        wait_for(lambda: self.influx.count(self.database, "online", "device_state") >= 2, "the states")
+        wait_for(lambda: self.influx.query(here, self.database), "an alarm of equipment", WITHIN_S)
+        wait_for(lambda: self.influx.count(self.database, "records", "vitals_1m") >= MINUTES, "the minutes", WITHIN_S)
+        wait_for(lambda: self.influx.count(self.database, "total", "score") >= 1, "a whole score", WITHIN_S)
+        wait_for(lambda: self.influx.count(self.database, "open", "ticket") >= 1, "the ticket", WITHIN_S)
+        wait_for(lambda: self.influx.count(self.database, "online", "device_state") >= 2, "the states", WITHIN_S)
         if self.prometheus is not None:
-            self.prometheus.until("sum(up)", lambda found: found == {(): 5.0})
-            self.prometheus.until("sum(rate(wardline_alarm_announce_seconds_count[10s]))", bool)
-            self.prometheus.until("sum(rate(wardline_records_committed_total[10s]))", bool)
+            self.prometheus.until("sum(up)", lambda found: found == {(): 5.0}, WITHIN_S)
+            self.prometheus.until("sum(rate(wardline_alarm_announce_seconds_count[10s]))", bool, WITHIN_S)
+            self.prometheus.until("sum(rate(wardline_records_committed_total[10s]))", bool, WITHIN_S)
             self.client.publish("up/gw-1/vitals", b"once more")
-            self.prometheus.until('ALERTS{alertname="WardlineQuarantineGrowing"}', bool)
+            self.prometheus.until('ALERTS{alertname="WardlineQuarantineGrowing"}', bool, WITHIN_S)
             self.prometheus.until(
                 "sum(wardline_spool_receipted_total)", lambda found: min(found.values(), default=0) > 2
             )

@@ -10,6 +10,7 @@ from grafana.agreement import disagreements
 from grafana.boards import SHIPPED, dashboards, text_of
 from grafana.check import panels_of, problems, queries_of, read_folder, variables_of
 from grafana.limits import COLOURS, limits_of, score_bands, thresholds
+from grafana.machines import CLOCK_LIMIT_S, SILENCE_LIMIT_S, SPOOL_LIMIT
 from grafana.model import lost_keys
 from grafana.panels import NOTICE
 from grafana.provision import influxdb, prometheus
@@ -321,6 +322,15 @@ def test_two_dashboards_of_one_uid_are_found():
 def test_every_panel_says_that_it_is_no_primary_alarm():
     for board in BOARDS.values():
         assert all(NOTICE in panel["description"] for panel in panels_of(board) if panel["type"] != "row")
+
+
+def test_machines_are_coloured_where_their_alerts_begin():
+    folder = SHIPPED.parents[1] / "config/prometheus"
+    groups = yaml.safe_load((folder / "alerts.yml").read_text())["groups"]
+    alerts = {rule["alert"]: rule["expr"] for group in groups for rule in group["rules"]}
+    assert f"_silence_seconds > {SILENCE_LIMIT_S}" in alerts["WardlineGatewaySilent"]
+    assert f"_spooled_records > {SPOOL_LIMIT}" in alerts["WardlineSpoolGrowing"]
+    assert alerts["WardlineClockOffset"].endswith(f"> {CLOCK_LIMIT_S}")
 
 
 def test_no_query_names_a_metric_there_is_not():
