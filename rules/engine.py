@@ -19,12 +19,12 @@ from rules.machine import ANNOUNCED, PUBLIC, STANDING, Cause, Refused, State, st
 from rules.pauses import PAUSE_ROW, Pause
 from rules.places import Places
 from rules.scores import ScoreResult, ScoreTable
-from vitals.alarms import PRIORITY_RANK, Alarm, AlarmEvent
+from rules.urgency import in_order, urgency
+from vitals.alarms import Alarm, AlarmEvent
 from vitals.drills import DRILL
 from vitals.identity import BedKey
 from vitals.readings import Record
 
-_STATE_RANK = {"active": 0, "audio_paused": 1, "alarms_paused": 1, "latched": 2, "acknowledged": 3}
 _SOUNDING = frozenset({State.ACTIVE, State.AUDIO_PAUSED})
 DRILL_AGAIN_MS = 5_000  # TEST records closer to each other than this are one drill
 
@@ -123,7 +123,7 @@ class Engine:
             else:
                 judging.wake(at, rule, moment, now, events)
         if len(events) > 1:
-            return _in_order(events)  # the plan's own order depends on the past, which a restart forgets
+            return in_order(events)  # the plan's own order depends on the past, which a restart forgets
         return events
 
     def next_due(self) -> int | None:
@@ -156,8 +156,6 @@ class Engine:
 
     def enter(self, bed: BedKey, entries: Mapping[str, Entry], now: int) -> list[AlarmEvent]:
         """Staff entered something: `entries` are all that are valid at `bed` now."""
-        if not self._started:
-            self._start(now)
         if not self._started:
             self._start(now)
         at = self._beds[bed]
@@ -326,7 +324,7 @@ class Engine:
             found = [case.shown() for case in at.cases.values() if case.state in ANNOUNCED]
         else:
             found = [at.cases[rule].shown() for at, rule in self._judging.open.values()]
-        return sorted(found, key=_urgency)
+        return sorted(found, key=urgency)
 
     def bed_pause(self, bed: BedKey) -> Pause | None:
         """The pause of all alarms of a bed, if there is one."""
@@ -478,27 +476,3 @@ class Engine:
                 ended = msgspec.structs.replace(alarm, rev=alarm.rev + 1, changed=now, condition=None)
                 events.append(AlarmEvent(change=change, time=now, alarm=ended, reason=Cause.WITHDRAWN.value))
         return events
-
-
-def _in_order(events: list[AlarmEvent]) -> list[AlarmEvent]:
-    """The most urgent first, tests last, then by place and rule; the events of one rule in their own order."""
-    ranks: dict[tuple[str, ...], int] = {}
-    for event in events:  # what has just risen goes with all that led there
-        place = _place(event.alarm)
-        ranks[place] = max(PRIORITY_RANK[event.alarm.priority], ranks.get(place, 0))
-    return sorted(events, key=lambda event: (event.alarm.test, -ranks[_place(event.alarm)], _place(event.alarm)))
-
-
-def _place(alarm: Alarm) -> tuple[str, ...]:
-    return alarm.ward, alarm.bed, alarm.subject, alarm.rule
-
-
-def _urgency(alarm: Alarm) -> tuple[bool, int, int, bool, int, str]:
-    return (
-        alarm.test,
-        -PRIORITY_RANK[alarm.priority],
-        _STATE_RANK[alarm.state],
-        alarm.kind == "technical",
-        -alarm.raised,
-        alarm.rule,
-    )

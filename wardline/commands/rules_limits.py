@@ -53,8 +53,7 @@ def add_actions(actions: argparse._SubParsersAction[Any]) -> None:
         whom = action.add_mutually_exclusive_group(required=True)
         whom.add_argument("--ward", help="for every bed of this ward")
         whom.add_argument("--bed", help="for this bed, as ward/bed")
-        if action is not set_profile:
-            whom.add_argument("--patient", help="for this patient, wherever they lie")
+        whom.add_argument("--patient", help="for this patient, wherever they lie")
         action.add_argument("--by", required=True, help="who decides so")
         action.add_argument("--reason", default="", help="why; needed to set, not to clear")
         add_login_options(action)
