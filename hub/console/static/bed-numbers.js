@@ -55,7 +55,8 @@ export class Numbers {
     say(unit, one.unit);
     say(value, one.text);
     say(foot, [one.mean, one.note].filter(Boolean).join(" · "));
-    const found = this.#edges(one.name);
+    // A pulse stands in for a heart rate that nobody measures, and is judged by its limits.
+    const found = this.#edges(one.name === "pr" && !("hr" in bed.values) ? "hr" : one.name);
     say(edges, found.text);
     mark(edges, "own", found.own ? "yes" : "");
     card.setAttribute("aria-label", `${one.label} ${one.spoken}. ${found.text ? t("limits_are", { limits: found.spoken }) : t("no_limits")}`);

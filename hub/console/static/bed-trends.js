@@ -167,7 +167,7 @@ function tableOf(answer, from, minutes, t) {
   const step = answer.step_ms;
   for (let time = answer.to - step; time >= answer.from; time -= step) {
     const cells = lines.map(({ line }) => cell(line, time, step, t));
-    if (cells.every((one) => "empty" in one.dataset) && time > Date.now()) continue;
+    if (cells.every((one) => "empty" in one.dataset) && time > live.picture.time(performance.now())) continue;
     const row = make("th", "nowrap", shortTime(time));
     row.scope = "row";
     body.append(make("tr", "", row, ...cells, make("td", "", alarmsAt(answer, time, step))));

@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { button, keep, make, mark, say } from "./dom.js";
 import { may, send } from "./bed-deeds.js";
+import { live } from "./live.js";
 import { me, tell } from "./shell.js";
 import { fromField, shortTime, toField } from "./times.js";
 import { converted, decimalsOf, entered, unitName } from "./units.js";
@@ -85,7 +86,7 @@ export class Observations {
     const ordered = [...found.measured].sort((one, other) => rank(one.name) - rank(other.name));
     const fields = ordered.map((one) => this.#number(one));
     const more = make("details", "more", make("summary", "", t("more_values")), make("div", "fields", ...fields.slice(FIRST.length)));
-    this.time = field("datetime-local", t("seen_at"), "observed-time", toField(Date.now()));
+    this.time = field("datetime-local", t("seen_at"), "observed-time", toField(present()));
     this.reason = field("text", t("reason_scale"), "observed-reason", "", { maxlength: 200 });
     this.wrong = make("p", "wrong");
     this.wrong.setAttribute("role", "alert");
@@ -157,7 +158,7 @@ export class Observations {
       this.#complain("");
       this.form.reset();
       this.touched = false;
-      this.time.input.value = toField(Date.now());
+      this.time.input.value = toField(present());
       this.form.querySelector("#glucose-mg").textContent = "";
       this.#show(found);
       say(this.done, t("entered"));
@@ -216,6 +217,9 @@ export class Observations {
     mark(this.root, "reader", me.person && !allowed ? "yes" : "");
   }
 }
+
+// By the clock of the console: that of this device may be wrong.
+const present = () => live.picture.time(performance.now());
 
 const rank = (name) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
 const round = (value) => Number(value.toFixed(2));

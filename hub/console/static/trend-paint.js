@@ -270,14 +270,13 @@ export class Painting {
   // The score over time: a number where it was known, nothing where it was incomplete.
   #scores(pen, { top, height }) {
     const { scores, to, from } = this.answer;
-    const end = Math.min(to, Date.now());
     const y = (total) => top + height - 8 - (Math.min(total, 15) / 15) * (height - 30);
     pen.save();
     pen.beginPath();
     pen.rect(LEFT, top, this.width - LEFT - RIGHT, height);
     pen.clip();
     for (const [at, score] of scores.entries()) {
-      const [left, right] = [this.chart.xOf(Math.max(from, score.time)), this.chart.xOf(scores[at + 1]?.time ?? end)];
+      const [left, right] = [this.chart.xOf(Math.max(from, score.time)), this.chart.xOf(scores[at + 1]?.time ?? to)];
       if (!score.complete || score.total === null) {
         pen.fillStyle = this.colours.grid;
         pen.fillRect(left, top + height - 11, right - left, 3);
@@ -314,13 +313,12 @@ export class Painting {
 
   // A bar from when an alarm was raised until it ended, on the lane of its parameter; others in the strip above.
   #alarms(pen) {
-    const now = Math.min(this.answer.to, Date.now());
     for (const alarm of this.answer.alarms) {
       const lane = this.chart.lanes.find((one) => one.lines.some((each) => each.parameter === alarm.parameter));
       const technical = alarm.kind === "technical";
       const top = technical || !lane ? STRIP - MARK - 2 : lane.top + lane.height - MARK - 4;
       const left = Math.max(LEFT, this.chart.xOf(alarm.start));
-      const right = Math.max(left + 3, this.chart.xOf(alarm.end ?? now));
+      const right = Math.max(left + 3, this.chart.xOf(alarm.end ?? this.answer.to));
       pen.fillStyle = technical ? this.colours["technical-ink"] : this.colours[alarm.priority];
       pen.fillRect(left, top, right - left, MARK);
       pen.strokeStyle = this.colours.panel;
