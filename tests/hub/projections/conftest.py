@@ -18,6 +18,7 @@ from vitals.alarms import Alarm, AlarmEvent
 from vitals.durations import Duration
 
 START = 1_763_682_504_000
+DATABASES = itertools.count(1)  # the server lives as long as the session
 QUICK = Pace(idle_s=0.02, unhurried_s=0.05, retry_s=(0.02, 0.2), settings_s=(0.05, 0.2))
 
 
@@ -147,9 +148,8 @@ def project(tmp_path):
 @pytest.fixture
 def new_database(influx_server):  # noqa: F811
     """Databases nobody else uses: new_database()."""
-    numbers = itertools.count(1)
 
     def make():
-        return influx_server.create(f"test-{id(numbers)}-{next(numbers)}")
+        return influx_server.create(f"test-{next(DATABASES)}")
 
     return make
