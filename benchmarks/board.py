@@ -160,7 +160,7 @@ def latencies(url: str, hub: Any, seconds: float) -> list[float]:
     found: list[float] = []
     with connect(url.replace("http", "ws", 1) + "/api/v1/stream", max_size=None) as socket:
         socket.recv()
-        for number in range(int(seconds * 5)):
+        for number in range(int(seconds * 8)):
             alarm = rig.alarm(str(number % BEDS + 1), f"rule-{number}")
             begun = time.perf_counter()
             hub.raise_alarm(alarm)
@@ -170,7 +170,7 @@ def latencies(url: str, hub: Any, seconds: float) -> list[float]:
                     break
             found.append(1_000 * (time.perf_counter() - begun))
             hub.end_alarm(alarm)
-            time.sleep(0.15)
+            time.sleep(0.1)
     return found
 
 
@@ -374,9 +374,9 @@ HOUR = (
     }
     const time = live.picture.time(performance.now());
     live.picture.take({ type: "ward", number: 1, time, ward: bare }, performance.now());
-    live.draw();
+    if (second % 4 === 0) live.draw();
     for (const lane of lanes) lane.wave.push(frame(lane.channel, lane.rate, second), 1e6 + second * 1000);
-    for (let tenth = 0; tenth < 10; tenth += 1) sweep.draw(1e6 + second * 1000 + tenth * 100);
+    for (let part = 0; part < 3; part += 1) sweep.draw(1e6 + second * 1000 + part * 333);
     if (second % 20 === 0) await new Promise((done) => setTimeout(done, 0));
   }
 }"""

@@ -57,6 +57,7 @@ class WebServer:
                 server_header=False,
                 proxy_headers=False,
                 ws="websockets-sansio",
+                ws_per_message_deflate=False,  # fifty screens would compress the same words fifty times a second
                 ws_max_size=1_024,  # screens listen, they have nothing to say
                 ws_ping_interval=10.0,
                 ws_ping_timeout=10.0,

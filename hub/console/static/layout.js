@@ -17,6 +17,6 @@ export function fit(count, width, height) {
   const tall = height / best.rows;
   if (tall < LEAST_HEIGHT_PX) return { columns: Math.max(1, Math.floor(width / 260)), rows: 0, lines: 1, traces: 0 };
   const lines = tall >= 420 ? 3 : tall >= 260 ? 2 : 1;
-  const traces = tall >= 320 ? 2 : tall >= 190 ? 1 : 0;
+  const traces = tall >= 400 ? 2 : tall >= 190 ? 1 : 0;
   return { columns: best.columns, rows: best.rows, lines, traces };
 }
