@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -59,7 +60,8 @@ class Lake:
         """Take possession, and finish what was begun. Raises UsageError when another process writes there."""
         self.folder = folder
         self._staging = folder / STAGING
-        self._staging.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o750, exist_ok=True)  # no parents: where a disk is not mounted, nothing is begun
+        self._staging.mkdir(exist_ok=True)
         (folder / READERS).touch()
         self._lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -75,12 +77,10 @@ class Lake:
             raise
 
     def _possess(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _locked(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
             raise UsageError(
                 f"another process writes into the lake {self.folder}; the hub that runs does all of this by itself"
-            ) from error
+            )
 
     def stage(self, place: Place, suffix: str, index: int) -> tuple[str, Path]:
         """The name of a file of the next commit, and where to write it until then."""
@@ -161,20 +161,26 @@ class Lake:
 def readers(folder: Path, how: int = fcntl.LOCK_SH) -> Iterator[bool]:
     """Hold the lock of those who read: as one of them, no file leaves meanwhile. False if it is not to be had."""
     try:
-        descriptor = os.open(folder / READERS, os.O_RDONLY)
+        descriptor = os.open(folder / READERS, os.O_RDONLY if how == fcntl.LOCK_SH else os.O_RDWR)
     except FileNotFoundError:  # nobody has ever written here
         yield True
         return
     try:
-        fcntl.flock(descriptor, how)
-    except BlockingIOError:
-        free = False
-    else:
-        free = True
-    try:
-        yield free
+        yield _locked(descriptor, how)
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int, how: int) -> bool:
+    """Whether the lock is ours, or cannot be anybody's: some network disks have none."""
+    try:
+        fcntl.flock(descriptor, how)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
+    return True
 
 
 def locate(folder: Path, name: str) -> Path:

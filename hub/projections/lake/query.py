@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from hub.projections.lake.tables import PARTITIONS, TABLES
 from hub.projections.lake.verify import files_of
 from vitals.errors import StorageError, UsageError
 
-MEMORY = "1GB"  # past it DuckDB goes on in temporary files: the hub needs the rest
+MEMORY = "1GB"  # past it DuckDB goes on in temporary files: the hub needs the rest, and half of the cores
 BATCH = 10_000
 _ALLOWED = ("SELECT", "EXPLAIN")
 
@@ -80,6 +81,7 @@ def _prepare(database: Any, folder: Path, room: str) -> None:
         files[name.partition("/")[0]].append(str(locate(folder, name).resolve()))
     database.execute("SET TimeZone = 'UTC'")
     database.execute(f"SET memory_limit = '{MEMORY}'")
+    database.execute(f"SET threads = {max(1, (os.cpu_count() or 1) // 2)}")
     database.execute(f"SET temp_directory = {_quoted(room)}")
     database.execute(f"SET allowed_paths = {_listed([path for paths in files.values() for path in paths])}")
     for name, paths in files.items():

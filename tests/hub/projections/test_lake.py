@@ -293,6 +293,14 @@ def test_a_lake_that_has_gone_is_not_begun_anew_by_itself(journal, tmp_path):
     assert not (tmp_path / "lake").exists()
 
 
+def test_a_lake_is_begun_in_a_folder_that_is_there_and_for_its_group_alone(journal, tmp_path):
+    with pytest.raises(StorageError, match="No such file or directory"):
+        copy(tmp_path, settings_of({"folder": "not-mounted/lake"}))
+    assert not (tmp_path / "not-mounted").exists()
+    copy(tmp_path, settings_of({}))
+    assert (tmp_path / "lake").stat().st_mode & 0o777 == 0o750
+
+
 def test_only_one_process_writes_into_a_lake(tmp_path):
     lake = Lake(tmp_path / "lake", 0)
     with pytest.raises(UsageError, match="another process writes"):
