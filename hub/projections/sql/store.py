@@ -12,7 +12,7 @@ from datetime import UTC
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from hub.projections.sink import PoisonError
@@ -25,7 +25,8 @@ from vitals.errors import UsageError
 
 CONNECT_TIMEOUT_S = 10
 GRACE_S = 2.0  # a server that ends its own work in time is not cut off
-_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+# Whoever calls a MariaDB a MySQL, or the reverse, is understood.
+_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mysql+pymysql"}
 _TITLES = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
 
 
@@ -34,10 +35,11 @@ class Store:
 
     def __init__(self, url: str, password: str | None, timeout_ms: int, *, user: str | None = None) -> None:
         self._url = _address(url, user, password)
-        self.where = f"{_TITLES[self._backend]} database {self._url.database} at {self._url.host or 'this machine'}"
+        title = _TITLES[url.partition(":")[0]]
+        self.where = f"{title} database {self._url.database} at {self._url.host or 'this machine'}"
         self._timeout_s = timeout_ms / 1000
         self._bulk: Bulk = Copy(timeout_ms) if self._backend == "postgresql" else Upsert(timeout_ms)
-        self._errors: tuple[type[Exception], ...] = (DBAPIError, OSError)
+        self._errors: tuple[type[Exception], ...] = (SQLAlchemyError, OSError)
         self._connection: Connection | None = None
 
     @property
@@ -131,7 +133,7 @@ class Store:
             arguments |= {"charset": "utf8mb4", "read_timeout": timeout_s, "write_timeout": timeout_s}
         # Nothing is asked of a connection that is given back: it is closed, and may have been lost long before.
         engine = create_engine(self._url, poolclass=NullPool, pool_reset_on_return=None, connect_args=arguments)
-        self._errors = (DBAPIError, OSError, engine.dialect.loaded_dbapi.Error)
+        self._errors = (SQLAlchemyError, OSError, engine.dialect.loaded_dbapi.Error)
         return engine
 
     @contextlib.contextmanager

@@ -186,6 +186,14 @@ def test_a_database_that_cannot_hold_every_word_is_refused(postgres_server, sink
         sink_for(base).open()
 
 
+def test_a_mariadb_that_is_called_a_mysql_is_understood(mariadb_server, sink_for):  # noqa: F811
+    base = mariadb_server.new_database()
+    sink = sink_for(base, url=base.url.replace("mariadb://", "mysql://"))
+    sink.open()
+    sink.write([record(1)])
+    assert base.count("vital_values") == 3
+
+
 # What passes by itself.
 
 
