@@ -120,3 +120,9 @@ def test_a_token_is_shown_once_and_the_record_is_checked(open_board, hub, journa
     expect(page.locator("#tokens-list tbody tr").first).to_contain_text("revoked")
     page.get_by_role("button", name="Check the record").click()
     expect(page.locator("#proof")).to_contain_text("The record holds")
+
+
+def test_the_demo_says_on_each_page_that_nobody_is_signed_in(open_board, hub):
+    for path in ("/", "/people", "/devices"):
+        page = open_board(path, wait="#demo")
+        expect(page.locator("#demo")).to_have_text("Demo: nobody is signed in")

@@ -156,6 +156,7 @@ export class WardShell extends HTMLElement {
     }
     if (me.person) {
       this.tools.append(personMenu(me.person));
+      if (me.person.kind === "demo") this.tools.prepend(demo());
       stayIn(me.person);
     }
     for (const link of this.querySelectorAll(".pages a")) link.hidden = !mayVisit(link.dataset.page);
@@ -229,6 +230,14 @@ function stayIn(person) {
   for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, touched, { capture: true });
 }
 
+// That nobody is signed in here, and everybody has every right.
+function demo() {
+  const chip = make("span", "chip", t("demo"));
+  chip.id = "demo";
+  chip.dataset.tone = "warn";
+  return chip;
+}
+
 function personMenu(person) {
   const name = make("summary", "button quiet", person.title || person.name);
   name.setAttribute("aria-label", t("person", { name: person.title || person.name }));
@@ -238,7 +247,10 @@ function personMenu(person) {
     await post("/api/v1/logout").catch(() => null);
     location.assign("/login");
   });
-  const menu = closing(make("details", "menu own", name, make("div", "menu-body", make("p", "soft", t("person", { name: person.title || person.name })), out)));
+  out.hidden = person.kind !== "person";
+  const account = make("a", "button", t("account"));
+  account.href = "/people";
+  const menu = closing(make("details", "menu own", name, make("div", "menu-body", make("p", "soft", t("person", { name: person.title || person.name })), account, out)));
   menu.id = "person";
   return menu;
 }
