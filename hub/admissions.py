@@ -11,9 +11,7 @@ AHEAD_MS = 60_000  # as of staff entries
 RECALLED = 20_000  # past stays that are known to the hub and may be corrected; older ones are in the journal
 
 _ADMIT = 'INSERT INTO admission (id, ward, bed, patient, start, "by") VALUES (?, ?, ?, ?, ?, ?)'
-_PAST = (
-    'INSERT INTO admission (id, ward, bed, patient, start, "by", "end", ended_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)'
-)
+_PAST = 'INSERT INTO admission (id, ward, bed, patient, start, "by", "end", ended_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?)'
 _CORRECT = (
     'UPDATE admission SET ward = ?, bed = ?, patient = ?, start = ?, "end" = ?,'
     " ended_by = CASE WHEN ? IS NULL THEN '' WHEN ? = '' THEN ended_by ELSE ? END WHERE id = ?"

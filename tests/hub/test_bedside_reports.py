@@ -126,3 +126,11 @@ def test_an_alarm_of_a_rule_that_is_no_longer_in_force_is_not_forgotten(engine):
     taken = take(engine, report(alarm(rule="old-rule")))
     assert taken.events == []
     assert [write.values[4] for write in taken.writes] == ["raised"]
+
+
+def test_what_a_device_or_a_patient_left_behind_is_written_down_and_calls_nobody(engine):
+    moved = take_report(engine, {"gw-1": []}, "gw-1", report(alarm()), NOW, {SEVEN})
+    left = take_report(engine, BEDS, "gw-1", report(alarm()), NOW, (), lambda bed: NOW - 1_000)
+    for taken in (moved, left):
+        assert (taken.events, len(taken.writes)) == ([], 1)
+    assert engine.alarms() == []

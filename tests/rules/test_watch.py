@@ -123,3 +123,15 @@ def test_what_others_find_out_about_a_gateway_is_a_fault_until_they_say_it_is_ov
     told = run(gateways, START + 4_000, start=START + 2_250, hear=["gw-a"])
     assert faults(told, "bookkeeping-mismatch") == [(START + 2_250, False)]
     assert faults(told, "clock-offset") == []  # the gateway says so itself
+
+
+def test_a_gateway_whose_devices_were_moved_to_another_ward_is_missed_there():
+    moved = watch(gw_1=[BedKey("icu", "7")])
+
+    def missed(until, start=START):
+        told = [news for _, news in run(moved, until, start) if isinstance(news, Fault)]
+        return [(fault.place.ward, fault.holds) for fault in told if fault.rule == "gateway-silent"]
+
+    assert missed(START + 20_000)[-1] == ("icu", True)
+    moved.station("gw-1", [BedKey("imc", "2")])
+    assert missed(START + 21_000, START + 20_250) == [("imc", True)]
