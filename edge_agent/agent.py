@@ -323,6 +323,7 @@ class Agent:
             drill=self.drills.trace,
             durability="degraded" if self.recorder.trouble or self._refusal else "full",
             ledger=self._ledger(),
+            version=version("wardline"),
         )
         return Message(topic=topics.up(self._gateway, "status"), payload=encode(status), retain=True)
 

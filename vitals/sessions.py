@@ -88,6 +88,7 @@ class GatewayStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     drill: DrillTrace | None = None  # the last one, for a while
     durability: Literal["full", "degraded"] = "full"  # degraded: records go out from memory, the disk takes none
     ledger: list[Ledger] = []  # one per epoch in use, the spool's own first
+    version: str = ""  # of the agent's software
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

@@ -98,6 +98,7 @@ def heartbeat(hub: str) -> str:
 
 
 ALL_UP = f"{PREFIX}/up/+/+"
+ALL_GATEWAY_STATUS = f"{PREFIX}/up/+/status"
 ALL_COMMANDS = f"{PREFIX}/command/+/+"
 ALL_LIVE = f"{PREFIX}/ward/+/live"
 ALL_EVENTS = f"{PREFIX}/ward/+/event"

@@ -18,7 +18,7 @@ from vitals.alarms import Alarm, AlarmEvent
 from vitals.commands import Result
 from vitals.errors import WireError
 from vitals.live import WardSnapshot
-from vitals.sessions import HubStatus
+from vitals.sessions import GatewayStatus, HubStatus
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Feed:
             topics.ALL_EVENTS,
             topics.ALL_ALARMS,
             topics.ALL_HUBS,
+            topics.ALL_GATEWAY_STATUS,
             topics.equipment_alarm("+", "+/+", "+"),
             topics.result(self._commands.client, "+"),
         ]
@@ -74,6 +75,8 @@ class Feed:
                 self._wards.take_status(_read(payload, HubStatus))
             case ["hub", hub, "heartbeat"] if not retained:
                 self._wards.take_heartbeat(hub, self._clock.steady_ms())
+            case ["up", gateway, "status"] if payload:
+                self._wards.take_gateway(gateway, _read(payload, GatewayStatus))
             case ["up", gateway, "wave"] if not retained:
                 self._waves.take(gateway, payload)
             case ["result", _, _]:

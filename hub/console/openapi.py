@@ -37,6 +37,7 @@ from hub.console.people.views import (
 )
 from hub.console.rights import open_to_all, policies
 from hub.console.routes.pauses import PausedView
+from hub.console.routes.whatif import WhatIfView
 from hub.console.ticket_views import (
     EquipmentView,
     StretchView,
@@ -102,6 +103,7 @@ _VIEWS = (
     TicketView,
     TrendsView,
     WaveView,
+    WhatIfView,
 )
 _NOTICE = (
     "Live values, history and alarms of the wards of one hub. Wardline is a secondary notification system: "

@@ -173,12 +173,22 @@ class GatewayDeviceView(_View, frozen=True, kw_only=True):
 
 
 class GatewayView(_View, frozen=True, kw_only=True):
-    """One registered gateway. `online` and `clock_offset_ms` null: the hub has not heard of it."""
+    """One registered gateway. `online` and `clock_offset_ms` null: the hub has not heard of it.
+
+    From `said` (UTC ms) on: what it has last said of itself; null where it never has. `spooled` records wait there for
+    a receipt, `durability` is full or degraded, `reason` names what a person should look at.
+    """
 
     gateway: str
     online: bool | None
     clock_offset_ms: int | None
     devices: list[GatewayDeviceView]
+    said: int | None = None
+    spooled: int | None = None
+    accepted: int | None = None
+    durability: str | None = None
+    reason: str = ""
+    version: str = ""
 
 
 class QuarantineView(_View, frozen=True, kw_only=True):

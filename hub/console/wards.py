@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from hub.console.printable import printable
 from hub.console.views import (
     SILENT_AFTER_MS,
     BedView,
@@ -19,7 +21,7 @@ from hub.registry import Registry
 from vitals.alarms import PRIORITY_RANK, Alarm
 from vitals.identity import BedKey
 from vitals.live import LiveBed, WardSnapshot
-from vitals.sessions import HubStatus
+from vitals.sessions import GatewayStatus, HubStatus
 
 
 class _Ward:
@@ -44,6 +46,7 @@ class Wards:
         self._wards = {ward: _Ward() for ward in registry.wards}
         self._status: HubStatus | None = None
         self._heartbeat: int | None = None
+        self._gateways: dict[str, GatewayStatus] = {}
         self._equipment: dict[tuple[str, str], Alarm] = {}  # (subject, rule)
 
     # What arrives.
@@ -91,6 +94,13 @@ class Wards:
         """What the hub, or its last will, says of itself."""
         if status.hub == self._hub:
             self._status = status
+
+    def take_gateway(self, gateway: str, status: GatewayStatus) -> None:
+        """What a registered gateway, or its last will, says of itself."""
+        if gateway in self.registry.gateways and status.gateway == gateway:
+            before = self._gateways.get(gateway)
+            # A last will knows no numbers: those said before it are the newest there are.
+            self._gateways[gateway] = before if before is not None and not status.time else status
 
     def take_heartbeat(self, hub: str, now: int) -> None:
         """A beat of the hub."""
@@ -173,6 +183,7 @@ class Wards:
             gateway=name,
             online=next((word for word in online if word is not None), None),
             clock_offset_ms=next((view.clock_offset_ms for view in heard.values() if view is not None), None),
+            **_words_of(self._gateways.get(name)),
             devices=[
                 _gateway_device(device, self.registry.gateways[name][device], view) for device, view in heard.items()
             ],
@@ -190,6 +201,20 @@ class Wards:
 
     def _age(self, ward: _Ward, now: int) -> int | None:
         return None if ward.snapshot is None else max(0, now - ward.received)
+
+
+def _words_of(status: GatewayStatus | None) -> dict[str, Any]:
+    """What a gateway has last said of itself; nothing where it never spoke."""
+    if status is None or not status.time:
+        return {}
+    return {
+        "said": status.time,
+        "spooled": status.spooled,
+        "accepted": status.accepted,
+        "durability": status.durability,
+        "reason": printable(status.reason),
+        "version": printable(status.version),
+    }
 
 
 def _gateway_device(device: str, key: BedKey | None, view: DeviceView | None) -> GatewayDeviceView:

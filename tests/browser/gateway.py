@@ -45,6 +45,10 @@ class Gateway:
         self._seq += 1
         return self._seq
 
+    def say(self, topic, payload, *, retain=False):
+        """Any other word of the gateway."""
+        self._client.publish(topic, payload, qos=1, retain=retain)
+
     def close(self):
         self._over.set()
         self._thread.join(timeout=5)
@@ -63,7 +67,9 @@ def fed_console(folders):
         console.start()
         gateway = Gateway(broker.port)
         _rig.until(lambda: console.json("/api/v1/beds")[0]["values"], within=20, what="no reading came through")
-        yield console, gateway
-        gateway.close()
-    console.stop()
+        try:
+            yield console, gateway
+        finally:
+            gateway.close()
+            console.stop()
     broker.kill()

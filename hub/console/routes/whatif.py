@@ -42,7 +42,7 @@ class WhatIf(BaseModel):
     end: str | None = Field(None, alias="to", max_length=40, description="default: now")
 
 
-class StretchView(msgspec.Struct, frozen=True, kw_only=True):
+class AlarmStretchView(msgspec.Struct, frozen=True, kw_only=True):
     """One alarm; `end` null: it still stood."""
 
     start: int
@@ -57,8 +57,8 @@ class BedTrialView(msgspec.Struct, frozen=True, kw_only=True):
     bed: str
     records: int
     was: float
-    before: list[StretchView]
-    after: list[StretchView]
+    before: list[AlarmStretchView]
+    after: list[AlarmStretchView]
     only_before: int
     only_after: int
 
@@ -146,5 +146,5 @@ def _view(tried: Tried) -> BedTrialView:
     )
 
 
-def _stretch(episode: Episode) -> StretchView:
-    return StretchView(start=episode.onset, end=episode.ended, priority=episode.priority)
+def _stretch(episode: Episode) -> AlarmStretchView:
+    return AlarmStretchView(start=episode.onset, end=episode.ended, priority=episode.priority)

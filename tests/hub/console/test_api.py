@@ -382,6 +382,13 @@ def test_a_body_is_at_most_what_a_name_needs(console):
     assert error_of(console.post(path, b"x" * 20_000))[0] == 413
 
 
+@pytest.mark.parametrize("path", ["/", "/static/board.js"])
+def test_pages_are_asked_about_each_time_so_that_a_renewed_console_is_seen_at_once(console, path):
+    headers = console.get(path)[1]
+    assert headers["cache-control"] == "no-cache"
+    assert console.get(path, **{"If-None-Match": headers["etag"]})[0] == 304
+
+
 @pytest.mark.parametrize("path", ["/", "/static/board.js", "/api/v1/beds", "/nothing", "/openapi.json"])
 def test_every_answer_says_what_a_browser_may_do_with_it(console, path):
     headers = console.get(path)[1]
@@ -389,5 +396,5 @@ def test_every_answer_says_what_a_browser_may_do_with_it(console, path):
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["cache-control"] == "no-store"
+    assert headers["cache-control"] == ("no-cache" if "etag" in headers else "no-store")
     assert "server" not in headers

@@ -184,7 +184,8 @@ def test_the_reference_describes_each_route_and_no_other(app):
     paths = app.openapi()["paths"]
     routes = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert described == routes | {
-        ("WS", "/api/v1/stream"), ("WS", "/api/v1/beds/{ward}/{bed}/waves"), ("GET", "/"), ("GET", "/openapi.json")
+        ("WS", "/api/v1/stream"), ("WS", "/api/v1/beds/{ward}/{bed}/waves"), ("WS", "/api/v1/wards/{ward}/waves"),
+        ("GET", "/"), ("GET", "/bed/{ward}/{bed}"), ("GET", "/openapi.json"),
     }  # fmt: skip
 
 
