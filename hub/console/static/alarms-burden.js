@@ -7,7 +7,7 @@ import { field } from "./alarms-history.js";
 import { live } from "./live.js";
 import { span } from "./times.js";
 
-const common = await translator("common");
+const common = await translator("phrases");
 
 const SPANS = [8, 24, 72, 168];
 const HOUR = 3_600_000;

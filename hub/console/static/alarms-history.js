@@ -8,7 +8,7 @@ import { dateTime, fromField, fullTime, toField } from "./times.js";
 import { SHAPES, alarmWords } from "./words.js";
 
 const bedWords = await translator("bed");
-const common = await translator("common");
+const common = await translator("phrases");
 
 const PAGE = 200;
 const DAY = 86_400_000;

@@ -9,7 +9,7 @@ import { live } from "./live.js";
 import { dateTime } from "./times.js";
 import { converted, decimalsOf, entered, unitName } from "./units.js";
 
-const common = await translator("common");
+const common = await translator("phrases");
 
 const HOURS = [1, 4, 8, 24, 72];
 const HOUR = 3_600_000;

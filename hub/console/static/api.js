@@ -2,7 +2,7 @@
 
 import { translator } from "./language.js";
 
-const t = await translator("common");
+const t = await translator("phrases");
 
 const WAIT_MS = 8000; // the console itself waits 3 s for the hub
 

@@ -7,7 +7,7 @@ import { translator } from "./language.js";
 import { clockTime, minuteTime } from "./times.js";
 import { SHAPES, STARS, alarmWords } from "./words.js";
 
-const words = await translator("common");
+const words = await translator("phrases");
 
 export class Alarms {
   constructor(root, page) {

@@ -6,7 +6,7 @@ import { drawWards } from "./shell.js";
 import { WardView } from "./ward-view.js";
 
 const t = await translator("board");
-const words = await translator("common");
+const words = await translator("phrases");
 const shell = document.querySelector("ward-shell");
 const dialog = document.getElementById("bed");
 const chosen = new URLSearchParams(location.search).get("ward");

@@ -17,7 +17,7 @@ const DAY = 86_400_000;
 const AGAIN_MS = 5000;
 
 const t = await translator("devices");
-const common = await translator("common");
+const common = await translator("phrases");
 translate(t);
 const node = (id) => document.getElementById(id);
 

@@ -3,7 +3,7 @@
 import { attribute, make } from "./dom.js";
 import { translator } from "./language.js";
 
-const t = await translator("common");
+const t = await translator("phrases");
 
 let number = 0;
 

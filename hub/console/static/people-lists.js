@@ -5,7 +5,7 @@ import { translator } from "./language.js";
 import { dateTime } from "./times.js";
 
 const t = await translator("people");
-const words = await translator("common");
+const words = await translator("phrases");
 
 export const when = (time) => (time === null ? "" : dateTime(time));
 export const wardsText = (wards) => (wards === null ? t("every_ward") : wards.join(", "));

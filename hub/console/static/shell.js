@@ -14,7 +14,7 @@ import { SoundPart } from "./shell-sound.js";
 import { clockTime, zone } from "./times.js";
 
 const t = await translator("shell");
-const words = await translator("common");
+const words = await translator("phrases");
 
 const PAGES = ["board", "alarms", "devices", "tickets", "patients", "people"];
 const PRIORITIES = [["high", "▲"], ["medium", "◆"], ["low", "●"], ["technical", ""]];
@@ -156,7 +156,7 @@ export class WardShell extends HTMLElement {
     }
     if (me.person) {
       this.tools.append(personMenu(me.person));
-      if (me.person.kind === "demo") this.tools.prepend(demo());
+      if (me.person.kind === "demo") this.querySelector(".notice").after(demo());
       stayIn(me.person);
     }
     for (const link of this.querySelectorAll(".pages a")) link.hidden = !mayVisit(link.dataset.page);

@@ -13,7 +13,7 @@ const DAY = 86_400_000;
 const SPANS = ["7", "30", "90", ""];
 
 const t = await translator("tickets");
-const common = await translator("common");
+const common = await translator("phrases");
 translate(t);
 const node = (id) => document.getElementById(id);
 

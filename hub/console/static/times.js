@@ -2,7 +2,7 @@
 
 import { language, locale, translator } from "./language.js";
 
-const t = await translator("common");
+const t = await translator("phrases");
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
