@@ -104,6 +104,7 @@ function draw() {
   parts[view].draw();
 }
 
+addEventListener("hashchange", () => choose(location.hash.slice(1)));
 live.addEventListener("draw", draw);
 live.addEventListener("message", ({ detail }) => detail.type === "event" && parts[view].stale?.());
 await me.ready;

@@ -86,6 +86,7 @@ function draw() {
   shown().draw();
 }
 
+addEventListener("hashchange", () => choose(location.hash.slice(1)));
 live.addEventListener("draw", draw);
 await me.ready;
 choose(location.hash.slice(1));
