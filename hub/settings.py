@@ -138,6 +138,10 @@ class PagerSettings(_Section, frozen=True, kw_only=True):
 NamesShown = Literal["initials", "whole", "hidden"]
 
 
+SignName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+"""A vital sign or waveform as the nomenclature names it, such as nibp or ecg_ii."""
+
+
 class LookSettings(_Section, frozen=True, kw_only=True):
     """How the pages look at this site; each screen may choose otherwise for itself, but for the names."""
 
@@ -146,8 +150,8 @@ class LookSettings(_Section, frozen=True, kw_only=True):
     pressure: Literal["mmhg", "kpa"] = "mmhg"
     temperature: Literal["celsius", "fahrenheit"] = "celsius"
     names: NamesShown = "initials"  # of patients, on the board and the wall
-    signs: list[Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]] = []  # shown on the board; none: all there are
-    waves: list[Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]] = []  # wanted on the board, most first
+    signs: list[SignName] = []  # shown on the board; none: all there are
+    waves: list[SignName] = []  # wanted on the board, most first
 
 
 class ConsoleSettings(_Section, frozen=True, kw_only=True):
