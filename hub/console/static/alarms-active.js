@@ -50,7 +50,7 @@ export class Active {
       for (const deed of pauses.children) deed.setAttribute("aria-label", `${deed.textContent}: ${one.title}`);
     }
     const lines = make("div", "stack lines");
-    const node = make("section", "panel place", make("div", "row spread", make("h3", "", name, make("span", "soft small")), pauses), make("p", "wrong"), lines);
+    const node = make("section", "panel alarms-of", make("div", "row spread", make("h3", "", name, make("span", "soft small")), pauses), make("p", "wrong"), lines);
     attribute(node, "aria-label", one.title);
     node.alarms = new Alarms(lines, { t: bedWords });
     say(node.querySelector("h3 .soft"), one.wardTitle && !this.page.ward ? ` ${one.wardTitle}` : "");

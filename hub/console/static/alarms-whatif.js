@@ -106,7 +106,7 @@ export class WhatIf {
     const title = live.picture.wards.get(bed.ward)?.beds.find((one) => one.bed === bed.bed)?.title ?? bed.bed;
     const words = bed.records === 0 ? t("no_readings") : t("bed_outcome", { was: said(bed.was), before: bed.before.length, after: bed.after.length, gone: bed.only_before, fresh: bed.only_after });
     const node = make("section", "panel", make("h3", "", title), make("p", "", words));
-    if (bed.records > 0) node.append(this.#picture(bed, found), make("p", "soft small row spread", make("span", "", dateTime(found.start)), make("span", "", dateTime(found.end))));
+    if (bed.before.length + bed.after.length > 0) node.append(this.#picture(bed, found), make("p", "soft small row spread", make("span", "", dateTime(found.start)), make("span", "", dateTime(found.end))));
     return node;
   }
 
