@@ -5,10 +5,10 @@ import { Active } from "./alarms-active.js";
 import { BurdenView } from "./alarms-burden.js";
 import { Past } from "./alarms-history.js";
 import { WhatIf } from "./alarms-whatif.js";
-import { make } from "./dom.js";
 import { translate, translator } from "./language.js";
 import { live } from "./live.js";
 import { me } from "./shell.js";
+import { Tabs } from "./tabs.js";
 
 const VIEWS = ["active", "history", "burden", "whatif"];
 
@@ -23,7 +23,6 @@ const parts = {
   burden: new BurdenView(node("burden"), page),
   whatif: new WhatIf(node("whatif"), page),
 };
-let view = "active";
 
 // Every bed the reader sees, of the chosen ward and bed.
 function beds() {
@@ -32,47 +31,16 @@ function beds() {
   return all.filter((bed) => page.bed === "" || bed.bed === page.bed);
 }
 
-const tabs = new Map(VIEWS.map((name) => [name, tab(name)]));
-node("tabs").append(...tabs.values());
-
-function tab(name) {
-  const button = make("button", "", t(`tab_${name}`));
-  Object.assign(button, { type: "button", id: `tab-${name}` });
-  button.setAttribute("role", "tab");
-  button.setAttribute("aria-controls", name);
-  node(name).setAttribute("aria-labelledby", button.id);
-  button.addEventListener("click", () => choose(name));
-  return button;
-}
-
-function choose(name) {
-  view = VIEWS.includes(name) ? name : "active";
-  for (const [one, button] of tabs) {
-    button.setAttribute("aria-selected", String(one === view));
-    button.tabIndex = one === view ? 0 : -1;
-    node(one).hidden = one !== view;
-  }
-  show();
-}
+const tabs = new Tabs(node("tabs"), VIEWS, (name) => t(`tab_${name}`), show);
 
 function show() {
   const where = new URLSearchParams();
   if (page.ward) where.set("ward", page.ward);
   if (page.bed) where.set("bed", page.bed);
-  history.replaceState(null, "", `${location.pathname}${where.size ? `?${where}` : ""}#${view}`);
-  parts[view].load();
+  history.replaceState(null, "", `${location.pathname}${where.size ? `?${where}` : ""}#${tabs.view}`);
+  parts[tabs.view].load();
   draw();
 }
-
-// Arrow keys go from tab to tab, as everywhere.
-node("tabs").addEventListener("keydown", (event) => {
-  const rtl = document.documentElement.dir === "rtl" ? -1 : 1;
-  const moves = { ArrowRight: rtl, ArrowLeft: -rtl, Home: -VIEWS.length, End: VIEWS.length };
-  if (!(event.key in moves)) return;
-  event.preventDefault();
-  choose(VIEWS[Math.min(VIEWS.length - 1, Math.max(0, VIEWS.indexOf(view) + moves[event.key]))]);
-  tabs.get(view).focus();
-});
 
 node("ward-choice").addEventListener("change", (event) => {
   page.ward = event.target.value;
@@ -101,11 +69,10 @@ function drawChoices() {
 
 function draw() {
   drawChoices();
-  parts[view].draw();
+  parts[tabs.view].draw();
 }
 
-addEventListener("hashchange", () => choose(location.hash.slice(1)));
 live.addEventListener("draw", draw);
-live.addEventListener("message", ({ detail }) => detail.type === "event" && parts[view].stale?.());
+live.addEventListener("message", ({ detail }) => detail.type === "event" && parts[tabs.view].stale?.());
 await me.ready;
-choose(location.hash.slice(1));
+tabs.choose(location.hash.slice(1));

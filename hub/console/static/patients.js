@@ -1,7 +1,6 @@
 // The patients page: who lies in which bed, what stands there, and what was.
 
 import "./shell.js";
-import { make } from "./dom.js";
 import { translate, translator } from "./language.js";
 import { live } from "./live.js";
 import { Beds } from "./patients-beds.js";
@@ -9,6 +8,7 @@ import { openImport } from "./patients-import.js";
 import { Past } from "./patients-past.js";
 import { Placements } from "./patients-devices.js";
 import { me } from "./shell.js";
+import { Tabs } from "./tabs.js";
 
 const VIEWS = ["beds", "devices", "past"];
 
@@ -25,42 +25,12 @@ const page = {
   look: (patient) => parts.beds.open(patient),
 };
 const parts = { beds: new Beds(node("beds"), page), devices: new Placements(node("devices"), page), past: new Past(node("past"), page) };
-let view = "beds";
-const shown = () => parts[view];
+const shown = () => parts[tabs.view];
 
-const tabs = new Map(VIEWS.map((name) => [name, tab(name)]));
-node("tabs").append(...tabs.values());
-
-function tab(name) {
-  const button = make("button", "", t(`tab_${name}`));
-  Object.assign(button, { type: "button", id: `tab-${name}` });
-  button.setAttribute("role", "tab");
-  button.setAttribute("aria-controls", name);
-  node(name).setAttribute("aria-labelledby", button.id);
-  button.addEventListener("click", () => choose(name));
-  return button;
-}
-
-function choose(name) {
-  view = VIEWS.includes(name) ? name : "beds";
-  for (const [one, button] of tabs) {
-    button.setAttribute("aria-selected", String(one === view));
-    button.tabIndex = one === view ? 0 : -1;
-    node(one).hidden = one !== view;
-  }
-  history.replaceState(null, "", `#${view}`);
+const tabs = new Tabs(node("tabs"), VIEWS, (name) => t(`tab_${name}`), (name) => {
+  history.replaceState(null, "", `#${name}`);
   shown().load();
   draw();
-}
-
-// Arrow keys go from tab to tab, as everywhere.
-node("tabs").addEventListener("keydown", (event) => {
-  const rtl = document.documentElement.dir === "rtl" ? -1 : 1;
-  const moves = { ArrowRight: rtl, ArrowLeft: -rtl, Home: -VIEWS.length, End: VIEWS.length };
-  if (!(event.key in moves)) return;
-  event.preventDefault();
-  choose(VIEWS[Math.min(VIEWS.length - 1, Math.max(0, VIEWS.indexOf(view) + moves[event.key]))]);
-  tabs.get(view).focus();
 });
 
 node("ward-choice").addEventListener("change", (event) => {
@@ -86,7 +56,6 @@ function draw() {
   shown().draw();
 }
 
-addEventListener("hashchange", () => choose(location.hash.slice(1)));
 live.addEventListener("draw", draw);
 await me.ready;
-choose(location.hash.slice(1));
+tabs.choose(location.hash.slice(1));
