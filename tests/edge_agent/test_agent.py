@@ -31,7 +31,7 @@ def sync(line, small_hub, until, seconds=10):
 
 
 def everything_arrived(agent, hub):
-    return agent.accepted() > 0 and sorted(seq for _, seq in list(hub.rows)) == list(range(1, agent.accepted() + 1))
+    return agent.accepted() > 0 and sorted(seq for _, seq in hub.rows) == list(range(1, agent.accepted() + 1))
 
 
 def test_readings_arrive_on_the_live_lane_after_a_hello(small_hub, broker, line, new_agent, until):
@@ -141,7 +141,7 @@ def test_a_live_record_does_not_wait_for_the_backlog(small_hub, broker, line, ne
     small_hub.credit = 1_000
     agent.start()
     until(lambda: small_hub.rows)
-    until(lambda: max(seq for _, seq in list(small_hub.rows)) > 30_000 or line.say_json(hr=70), step_s=0.05)
+    until(lambda: max(seq for _, seq in small_hub.rows) > 30_000 or line.say_json(hr=70), step_s=0.05)
     first_live = next(index for index, (channel, _, _) in enumerate(small_hub.lanes) if channel == "vitals")
     assert sum(count for channel, _, count in small_hub.lanes[:first_live] if channel == "backfill") < 30_000
     until(lambda: everything_arrived(agent, small_hub), 30)
