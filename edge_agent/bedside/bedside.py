@@ -78,6 +78,7 @@ class Bedside:
         self._count = 0
         self._was_silent = False
         self._heard_again_at: int | None = None
+        self._hub_started = 0
         self._remember()
 
     # What others ask ---------------------------------------------------------------------------------------------
@@ -166,6 +167,11 @@ class Bedside:
                 self._hearing.connected()
                 if self._was_silent:  # it has just connected: the report should be there before the next readings
                     self._say()
+                elif self._heard_again_at is not None and status.started != self._hub_started:
+                    # The hub we told may have died before it had written it down.
+                    self._heard_again_at = self._clock.steady_ms()
+                    self._say()
+                self._hub_started = status.started
             else:
                 self._hearing.gone(self._clock.steady_ms())
 

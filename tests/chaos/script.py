@@ -33,15 +33,17 @@ class Script:
         self.reported: list[Alarm] = []
         self.events: list[dict] = []  # heard on the ward's topic
         self.answers: list[dict] = []
+        self.hub_started = 0
         self._seq = 0
         self._waiting: dict[int, tuple[str, bytes]] = {}  # seq → (channel, body), without a receipt
         self._unanswered: dict[str, bytes] = {}
+        self._untold = False  # a hub has started since it was last told what the bedside raised
         self._lock = threading.Lock()
         self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5)
         self._client.on_message = self._take
         self._client.on_connect = lambda client, *_: [
             client.subscribe(PREFIX + topic, qos=1)
-            for topic in (f"down/{name}/receipt", "ward/+/event", "result/script/+")
+            for topic in (f"down/{name}/receipt", "ward/+/event", "result/script/+", "hub/+/status")
         ]
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
@@ -112,7 +114,8 @@ class Script:
         frames = [body for _, (lane, body) in waiting if lane == "wave"]
         if frames:
             self._publish("wave", b"".join(frames[:BATCH]))
-        if self.reported and self.reported[-1].id not in self.raised():
+        if self.reported and (self._untold or self.reported[-1].id not in self.raised()):
+            self._untold = False
             report = BedsideReport(gateway=self.name, time=now_ms(), standing=self.reported[-1:])
             self._publish("bedside", encode(report))
         for body in list(self._unanswered.values()):
@@ -121,7 +124,7 @@ class Script:
     @property
     def settled(self) -> bool:
         """Whether every record has its receipt, every command its answer, and every report was heard."""
-        told = not self.reported or self.reported[-1].id in self.raised()
+        told = not self.reported or (self.reported[-1].id in self.raised() and not self._untold)
         return told and not self._waiting and not self._unanswered
 
     def raised(self) -> set[str]:
@@ -159,6 +162,10 @@ class Script:
                         del self._waiting[seq]
         elif message.topic.endswith("/event"):
             self.events.append(words)
+        elif message.topic.endswith("/status"):
+            if words["online"] and words["started"] != self.hub_started:
+                self._untold = True
+                self.hub_started = words["started"]
         else:
             self.answers.append(words)
             self._unanswered.pop(words["request"], None)

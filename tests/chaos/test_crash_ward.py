@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.oracle import balance, raised_twice
-from tests.chaos.script import EPOCH
+from tests.chaos.script import EPOCH, now_ms
 from tests.chaos.test_crash_points import PROJECTION, SALVAGE, SPOOL
 from tests.chaos.ward import Ward
 from tests.hub.projections.lake_writer import LAKE
@@ -132,8 +132,10 @@ def kill_hub(ward: Ward, kind: str, trap: str) -> None:
 
     ward.start("hub", trap)
     assert ward.dies("hub", stimulate), f"{trap} was not passed\n{ward.words()}"
+    began = now_ms()
     ward.start("hub")
-    ward.until(lambda: script.settled)
+    ward.until(lambda: script.hub_started >= began and script.settled)
+    script.reported.clear()
     for bed in {"alarm": ["s-2"], "report": ["s-4"]}.get(kind, []):  # the patient is well again
         script.reading(bed)
     ward.until(lambda: script.settled)

@@ -171,6 +171,29 @@ def test_a_hub_that_connects_is_told_at_once_and_only_its_beat_ends_the_silence(
     play(story)
 
 
+def test_a_hub_that_starts_anew_soon_after_it_was_told_is_told_again(play, sign, make_bundle):
+    def status(started):
+        return encode(HubStatus(hub="hub-1", online=True, started=started))
+
+    async def story(rig):
+        await rig.take(sign(make_bundle()))
+        rig.beat()
+        await rig.fall_silent()
+        await rig.measure(10, spo2=80)
+        await rig.until(lambda: [alarm["rule"] for alarm in rig.said[-1]["standing"]] == ["spo2-low"])
+        rig.bedside.received(topics.hub_status("hub-1"), status(1))
+        rig.beat()
+        await rig.until(lambda: not rig.bedside._was_silent)
+        said = len(rig.said)
+        rig.bedside.received(topics.hub_status("hub-1"), status(1))
+        assert len(rig.said) == said  # it goes on
+        rig.bedside.received(topics.hub_status("hub-1"), status(2))
+        assert len(rig.said) == said + 1
+        assert [alarm["rule"] for alarm in rig.said[-1]["standing"]] == ["spo2-low"]
+
+    play(story)
+
+
 def test_the_beat_of_another_hub_is_not_ours(play, sign, make_bundle):
     async def story(rig):
         await rig.take(sign(make_bundle()))
