@@ -452,7 +452,9 @@ class Engine:
                 self._judging.plan(at, PAUSE_ROW, pause.until)
             return None
         past = cases.load(body)
-        if at is None or rule not in at.book.rules:
+        # While the hub was away nobody looked for the broker: that delay begins anew.
+        unwatched = rule == BROKER_LOST and past.alarm is None
+        if at is None or rule not in at.book.rules or unwatched:
             self._judging.unsaved[key, rule] = None
             if past.alarm is not None:
                 self._withdrawn.append(past.alarm)

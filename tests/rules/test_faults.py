@@ -101,6 +101,19 @@ def test_a_fault_goes_on_over_a_restart_until_somebody_says_otherwise(new_ward):
     assert ward.told[-1][1:] == ("cleared", "gateway-silent")
 
 
+def test_while_the_hub_was_away_nobody_missed_the_broker(new_ward):
+    ward = new_ward(SPO2)
+    ward.fault("broker-lost", subject="broker/hub", ward="")
+    ward.wait(1)
+    ward.restart(down_s=600)
+    ward.wait(1)
+    ward.fault("broker-lost", subject="broker/hub", ward="")  # it has started and is not connected yet
+    ward.wait(4)
+    assert ward.told == []
+    ward.wait(1)
+    assert [told[1:] for told in ward.told] == [("raised", "broker-lost")]
+
+
 def test_a_gateway_that_moves_to_another_ward_leaves_no_alarm_behind(new_ward):
     ward = new_ward(SPO2)
     ward.fault("gateway-silent", subject=GATEWAY)
