@@ -11,10 +11,12 @@ import msgspec
 import paho.mqtt.client as mqtt
 
 from chassis.mqtt import BrokerSettings
+from hub.settings import HubSettings
+from rules.machine import Refused
 from vitals import topics
 from vitals.codec import decode, encode
-from vitals.commands import Action, Result
-from vitals.errors import LinkError, WireError
+from vitals.commands import COMMANDS, Action, Result
+from vitals.errors import LinkError, UsageError, WireError
 from wardline.login import new_client
 
 ANSWER_S = 10.0  # the hub answers after its commit, within 100 ms when all is well
@@ -29,6 +31,24 @@ def new_request() -> str:
 def ask(broker: BrokerSettings, folder: Path, action: Action, command: msgspec.Struct) -> Result:
     """Send `command` and wait. Raises LinkError when the broker or the hub does not answer."""
     return _Asking(broker, folder, action, command).run()
+
+
+def carry_out(settings: HubSettings, folder: Path, action: Action, said: dict[str, Any]) -> Result:
+    """Have a hub do what was typed, under the console's login: the hub's own may not give commands.
+
+    Raises UsageError for what no command can say, LinkError without an answer, Refused when the answer is no.
+    """
+    try:
+        command = msgspec.convert({**said, "request": new_request()}, COMMANDS[action])
+    except msgspec.ValidationError as error:
+        raise UsageError(f"this cannot be said to a hub: {error}") from error
+    broker, console = settings.broker, settings.console
+    if console.username is not None:
+        broker = msgspec.structs.replace(broker, username=console.username, password=console.password)
+    result = ask(broker, folder, action, command)
+    if not result.done:
+        raise Refused(result.reason or "the hub refused without a reason")
+    return result
 
 
 class _Asking:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,13 +18,14 @@ from hub.console.export import iso
 from hub.console.patient_views import admission_view, event_view, line_view, placement_view
 from hub.console.printable import printable
 from hub.console.times import parse_time
-from hub.history import History
 from hub.settings import HubSettings
 from rules.machine import Refused
-from vitals.commands import COMMANDS, Action, Result
-from vitals.errors import StorageError, UsageError
+from vitals.commands import Action, Result
+from vitals.errors import UsageError
 from vitals.identity import BedKey
-from wardline.asking import ask, new_request
+from wardline.asking import carry_out
+from wardline.columns import columns
+from wardline.journal_questions import ask_journal
 
 _T = TypeVar("_T")
 
@@ -208,30 +208,11 @@ def _take(settings: HubSettings, folder: Path, patients: PatientFile, line: Line
 def _ask(settings: HubSettings, folder: Path, action: Action, said: dict[str, Any]) -> Result:
     if "reason" in said:
         said["reason"] = printable(said["reason"])
-    try:
-        command = msgspec.convert({**said, "request": new_request()}, COMMANDS[action])
-    except msgspec.ValidationError as error:
-        raise UsageError(f"this cannot be said to a hub: {error}") from error
-    broker, console = settings.broker, settings.console
-    if console.username is not None:  # the hub's own login may not give commands
-        broker = msgspec.structs.replace(broker, username=console.username, password=console.password)
-    result = ask(broker, folder, action, command)
-    if not result.done:
-        raise Refused(result.reason or "the hub refused without a reason")
-    return result
+    return carry_out(settings, folder, action, said)
 
 
 def _read(settings: HubSettings, folder: Path, question: Callable[[AdtLedger], _T]) -> _T:
-    path = folder / settings.journal.path
-    history = History(path)
-    try:
-        return question(AdtLedger(history.select))
-    except sqlite3.Error as error:
-        raise StorageError(
-            f"cannot read stays from {path}: {error}; start the hub once, it makes what lacks"
-        ) from error
-    finally:
-        history.close()
+    return ask_journal(settings, folder, "stays", lambda history: question(AdtLedger(history.select)))
 
 
 def _time(name: str, text: str) -> int:
@@ -256,8 +237,4 @@ def _end(end: int | None) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, *rows]
-    widths = [max(len(row[column]) for row in lines) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in lines
-    )
+    return "\n".join(columns([head, *rows]))

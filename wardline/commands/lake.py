@@ -6,7 +6,7 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from hub.projections.lake.verify import LakeReport, survey, verify
 from hub.settings import HubSettings, LakeSettings
 from hub.tickets.export import plain
 from vitals.errors import StorageError, UsageError
+from wardline.columns import columns
 
 FORMATS = ("table", "csv", "json")
 TABLE_ROWS = 1_000  # more than anybody reads; csv and json have no end
@@ -138,14 +139,9 @@ def _print_table(answer: Answer) -> None:
         rows += [tuple(printable(str(_cell(value))) for value in row) for row in portion]
         if more := len(rows) > TABLE_ROWS:
             break
-    print("\n".join(_aligned([tuple(answer.names), *rows[:TABLE_ROWS]])))
+    print("\n".join(columns([tuple(answer.names), *rows[:TABLE_ROWS]])))
     if more:
         print(f"only the first {TABLE_ROWS:,} rows; --format csv gives all of them", file=sys.stderr)
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _cell(value: Any) -> Any:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,16 +15,17 @@ from hub.console.export import iso
 from hub.console.printable import printable
 from hub.console.ticket_views import TicketHistoryView, ticket_view, told_view
 from hub.console.times import parse_time
-from hub.history import History
 from hub.settings import HubSettings
 from hub.tickets.export import tickets_csv
 from hub.tickets.ledger import Asked, Ledger
 from rules.fleet import Equipment
 from rules.machine import Refused
 from rules.tickets import Ticket
-from vitals.commands import Action, TicketCommand
-from vitals.errors import StorageError, UsageError
-from wardline.asking import ask, new_request
+from vitals.commands import Action
+from vitals.errors import UsageError
+from wardline.asking import carry_out
+from wardline.columns import columns
+from wardline.journal_questions import ask_journal
 
 _T = TypeVar("_T")
 
@@ -113,20 +113,11 @@ def _show(arguments: argparse.Namespace, settings: HubSettings, folder: Path) ->
 def _change(arguments: argparse.Namespace, settings: HubSettings, folder: Path) -> int:
     action: Action = arguments.action
     words = vars(arguments)
-    said: dict[str, object] = {"request": new_request(), "by": printable(arguments.by)}
+    said: dict[str, Any] = {"by": printable(arguments.by)}
     said |= {name: printable(words[name]) for name in ("technician", "note", "reason", "device") if name in words}
     if "ticket" in words:
         said["ticket"] = words["ticket"]
-    try:
-        command = msgspec.convert(said, TicketCommand)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"this cannot be said to a hub: {error}") from error
-    broker, console = settings.broker, settings.console
-    if console.username is not None:  # the hub's own login may not give commands
-        broker = msgspec.structs.replace(broker, username=console.username, password=console.password)
-    result = ask(broker, folder, action, command)
-    if not result.done:
-        raise Refused(result.reason or "the hub refused without a reason")
+    result = carry_out(settings, folder, action, said)
     print(f"ticket {result.ticket}: done")
     return 0
 
@@ -154,16 +145,7 @@ def _find(arguments: argparse.Namespace, settings: HubSettings, folder: Path) ->
 
 
 def _read(settings: HubSettings, folder: Path, question: Callable[[Ledger], _T]) -> _T:
-    path = folder / settings.journal.path
-    history = History(path)
-    try:
-        return question(Ledger(history.select))
-    except sqlite3.Error as error:
-        raise StorageError(
-            f"cannot read tickets from {path}: {error}; start the hub once, it makes what lacks"
-        ) from error
-    finally:
-        history.close()
+    return ask_journal(settings, folder, "tickets", lambda history: question(Ledger(history.select)))
 
 
 def _table(tickets: list[Ticket]) -> str:
@@ -176,7 +158,4 @@ def _table(tickets: list[Ticket]) -> str:
         rows.append(
             (str(ticket.number), iso(ticket.opened)[:16], str(ticket.equipment), bed, ticket.fault, stands, *words)
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return "\n".join(columns(rows))
