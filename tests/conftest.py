@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 30.0
 
 
 def pytest_addoption(parser):
@@ -59,13 +59,13 @@ class Broker:
         """End it in an orderly way (SIGTERM)."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=30)
 
     def kill(self) -> None:
         """End it at once (SIGKILL)."""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=30)
 
     def restart(self) -> None:
         """Kill it and start it again on the same port."""

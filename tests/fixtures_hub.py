@@ -10,7 +10,7 @@ from queue import Empty, Queue
 
 import paho.mqtt.client as mqtt
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 40.0
 
 # A hub whose clock is ahead: what the time between two runs of a hub does to its alarms.
 _AHEAD = """
@@ -99,12 +99,12 @@ class Hub:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=30)
 
     def stop(self) -> int:
         if self.process.poll() is None:
             self.process.terminate()
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=30)
 
     def rows(self, query: str):
         with sqlite3.connect(f"file:{self.folder / 'journal.db'}?mode=ro", uri=True) as db:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 40.0
 PASSWORD = "ward-test"  # travels as a query parameter: URL-safe
 TOKEN = f"admin:{PASSWORD}"
 
@@ -127,7 +127,7 @@ class Influx:
         words = {"db": database, "epoch": "ns"} | ({"u": "admin", "p": PASSWORD} if login else {})
         data = urllib.parse.urlencode({"q": query}).encode()
         url = f"{self.url}/query?{urllib.parse.urlencode(words)}"
-        with urllib.request.urlopen(url, data=data, timeout=10) as answer:
+        with urllib.request.urlopen(url, data=data, timeout=30) as answer:
             return json.load(answer)
 
     def _ping(self) -> int:
@@ -164,9 +164,9 @@ class Victoria:
 
     def export(self, metric: str) -> list[dict]:
         """Every series of a metric: labels, values, timestamps in ms."""
-        urllib.request.urlopen(f"{self.url}/internal/force_flush", timeout=10).close()
+        urllib.request.urlopen(f"{self.url}/internal/force_flush", timeout=30).close()
         words = urllib.parse.urlencode({"match[]": metric, "reduce_mem_usage": "0"})
-        with urllib.request.urlopen(f"{self.url}/api/v1/export?{words}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}/api/v1/export?{words}", timeout=30) as answer:
             return [json.loads(line) for line in answer]
 
 
@@ -206,10 +206,10 @@ def stop_all(processes: list[subprocess.Popen]) -> None:
         process.terminate()
     for process in processes:
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(timeout=10)
+            process.wait(timeout=30)
 
 
 def _answers(port: int) -> bool:

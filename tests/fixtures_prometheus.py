@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.conftest import free_port
 from tests.fixtures_influx import find_binary
 
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 40.0
 
 
 def promtool(*words: str, folder: Path, typed: str | None = None) -> str:
@@ -43,7 +43,7 @@ class Prometheus:
     def ask(self, expression: str) -> dict[tuple[str, ...], float]:
         """The instant value of an expression, by its label values in the order of their names."""
         query = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"http://{self.address}/api/v1/query?{query}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.address}/api/v1/query?{query}", timeout=30) as answer:
             result = json.load(answer)["data"]["result"]
         return {
             tuple(value for name, value in sorted(sample["metric"].items()) if name != "__name__"): float(
@@ -70,4 +70,4 @@ class Prometheus:
 
     def stop(self) -> None:
         self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=30)

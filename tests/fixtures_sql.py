@@ -87,7 +87,7 @@ class SqlServer:
         """End it at once, with everything it started."""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=30)
 
     def restart(self, *words: str) -> None:
         """Stop it and start it again on the same port."""

@@ -25,13 +25,13 @@ def whole(tmp_path_factory):
     with (console.folder / "hub.log").open("ab") as log:
         hub = subprocess.Popen(words, stdout=log, stderr=log)
     console.start()
-    rig.until(lambda: console.get("/healthz")[0] == 200, within=20, what="the hub is not heard")
+    rig.until(lambda: console.get("/healthz")[0] == 200, within=40, what="the hub is not heard")
     _measure(broker.port)
     rig.until(lambda: console.json("/api/v1/beds/icu/1/readings")["readings"], what="nothing was stored")
     yield console
     console.stop()
     hub.terminate()
-    hub.wait(timeout=10)
+    hub.wait(timeout=30)
     broker.kill()
 
 

@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.conftest import Broker, _mosquitto, free_port
 from tests.hub.console import rig as _rig
@@ -13,6 +13,8 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage"
 ).split()
+
+expect.set_options(timeout=20_000)  # on a machine that does much else, too
 
 
 def pytest_collection_modifyitems(items):
@@ -94,7 +96,7 @@ def open_board(chromium, console, hub):
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(5_000)
+        page.set_default_timeout(20_000)
         listen(page)
         page.wrong = wrong
         page.goto(console.url + path)

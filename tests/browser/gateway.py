@@ -66,7 +66,7 @@ def fed_console(folders):
     with _rig.real_hub(console):
         console.start()
         gateway = Gateway(broker.port)
-        _rig.until(lambda: console.json("/api/v1/beds")[0]["values"], within=20, what="no reading came through")
+        _rig.until(lambda: console.json("/api/v1/beds")[0]["values"], within=40, what="no reading came through")
         try:
             yield console, gateway
         finally:

@@ -27,7 +27,7 @@ def visit(chromium, console, hub, rig):
         for name, value in chosen.items():
             context.add_init_script(f"localStorage.setItem('wardline.{name}', '{value}')")
         page = context.new_page()
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(20_000)
         page.goto(console.url + path.format(ward="icu", bed="1"))
         page.locator("main").first.wait_for()
         if path != "/login":

@@ -37,7 +37,7 @@ def open_page(chromium, ward):
         if language:
             context.add_init_script(f"localStorage.setItem('wardline.language', '{language}')")
         page = context.new_page()
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(20_000)
         page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(ward.console.url + path)

@@ -257,7 +257,7 @@ def test_a_silent_bed_says_since_when_and_keeps_no_number(open_board, hub, rig, 
 def test_no_data_covers_the_page_when_the_hub_is_silent(open_board, hub, end):
     page = open_board("/bed/icu/1", wait=".sign")
     hub.silence()
-    expect(page.locator("#silence .shout")).to_contain_text("NO DATA", timeout=9_000)
+    expect(page.locator("#silence .shout")).to_contain_text("NO DATA", timeout=20_000)
 
 
 def test_a_bed_that_does_not_exist_is_said_to_be_none(chromium, console, hub, end):

@@ -124,7 +124,7 @@ class Rig:
             self.broker.kill()
             return
         self.processes[name].send_signal(signal.SIGKILL)
-        self.processes[name].wait(timeout=10)
+        self.processes[name].wait(timeout=30)
 
     def strike(self, strike: Strike) -> None:
         """Carry out one strike of a schedule, and start again what it killed."""
@@ -170,7 +170,7 @@ class Rig:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
-            process.wait(timeout=10)
+            process.wait(timeout=30)
         self.feeder.stop()
 
     # What is so

@@ -93,8 +93,8 @@ def test_what_a_hub_missed_while_it_was_cut_off_comes_although_younger_readings_
         proxy.refuse = True
         proxy.cut()
         before = {gateway: rig.accepted(gateway) for gateway in GATEWAYS}
-        rig.until(lambda before=before: all(rig.accepted(name) > before[name] + 10 for name in GATEWAYS), 10.0)
+        rig.until(lambda before=before: all(rig.accepted(name) > before[name] + 10 for name in GATEWAYS), 30.0)
         proxy.refuse = False
         marks = {gateway: rig.accepted(gateway) for gateway in GATEWAYS}
-        rig.until(lambda marks=marks: all(rig.watermark(name) >= marks[name] for name in GATEWAYS), 20.0)
+        rig.until(lambda marks=marks: all(rig.watermark(name) >= marks[name] for name in GATEWAYS), 40.0)
     even(rig)

@@ -144,7 +144,7 @@ class Ward:
         client.loop_start()
         # The hub's retained status is sent after the alarms, since it was subscribed to after them.
         assert ready.wait(10)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not any(topic.endswith("/status") for topic in heard):
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -15,7 +15,7 @@ from chassis.session import Session
 from vitals.errors import LinkError
 
 
-async def until(condition, seconds=10.0):
+async def until(condition, seconds=30.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -49,7 +49,7 @@ class Session:
         self._until(lambda: self.answer is not None)
 
     def _until(self, done) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not done():
             assert time.monotonic() < deadline, "the broker did not answer"
             self.client.loop(timeout=0.05)
@@ -68,7 +68,7 @@ class Session:
 
     def flush(self) -> None:
         """Push out what is queued, however the broker takes it."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while self.client.want_write() and time.monotonic() < deadline:
             self.client.loop(timeout=0.05)
 
@@ -96,7 +96,7 @@ def broker(request, tmp_path):
     with (tmp_path / "broker.log").open("wb") as log:
         process = subprocess.Popen([binary, "-c", str(config)], stderr=log, stdout=log)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while True:
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()

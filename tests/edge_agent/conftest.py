@@ -26,7 +26,7 @@ from vitals.sessions import GatewayStatus, Hello, HubStatus, Receipt
 def until():
     """`until(condition, seconds)`: poll until it holds, or fail."""
 
-    def wait(condition, seconds=10.0, step_s=0.02):
+    def wait(condition, seconds=30.0, step_s=0.02):
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < deadline, "it did not happen in time"
@@ -256,12 +256,12 @@ class RunningAgent:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(timeout=5)
+        return self.process.wait(timeout=30)
 
     def kill(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(timeout=5)
+            self.process.wait(timeout=30)
 
     def _ask(self, query):
         if not self.spool.exists():

@@ -65,9 +65,9 @@ def test_with_a_disk_that_refuses_live_readings_go_on_and_people_see_it_within_f
     talking(lambda: small_hub.statuses[-1].durability == "full")
     count = len(small_hub.rows)
     said = talking(lambda: len(small_hub.rows) > count + 20)
-    until(lambda: small_hub.values()[-1] is not None and agent.held() == 0, 20)
+    until(lambda: small_hub.values()[-1] is not None and agent.held() == 0)
     assert explained(small_hub, durable) == set(range(1, agent.accepted() + 1))
-    until(lambda: small_hub.statuses[-1].ledger and small_hub.statuses[-1].ledger[-1].spooled == 0, 12)
+    until(lambda: small_hub.statuses[-1].ledger and small_hub.statuses[-1].ledger[-1].spooled == 0)
     books = small_hub.statuses[-1].ledger[-1]
     assert (books.epoch, books.volatile) == (volatile, True)
     assert explained(small_hub, volatile) == set(range(1, books.accepted + 1))
@@ -138,7 +138,7 @@ def test_people_hear_that_the_spool_fills_before_anything_goes(small_hub, broker
     assert "% taken, when it is full the oldest records go" in status.reason
     assert status.ledger[0].pruned == 0
     small_hub.receipts = True
-    until(lambda: "spool_full" not in small_hub.statuses[-1].reason, 20)
+    until(lambda: "spool_full" not in small_hub.statuses[-1].reason)
 
 
 def test_a_hub_put_back_from_a_copy_is_filled_again_from_what_is_kept(
@@ -156,9 +156,9 @@ def test_a_hub_put_back_from_a_copy_is_filled_again_from_what_is_kept(
     for epoch, seq in copy:
         restored.stored(epoch).add(seq)
     restored.say_started(1_900_000_000_000)
-    until(lambda: "the hub has lost records it gave receipts for" in agent.said(), 20)
+    until(lambda: "the hub has lost records it gave receipts for" in agent.said())
     talking(lambda: len(restored.rows) > 110, 30)
-    until(lambda: sorted(seq for _, seq in restored.rows) == list(range(1, agent.accepted() + 1)), 20)
+    until(lambda: sorted(seq for _, seq in restored.rows) == list(range(1, agent.accepted() + 1)))
     assert restored.hellos[-1].lowest == 1
     assert not gaps(restored)
 
@@ -174,5 +174,5 @@ def test_what_is_not_kept_any_more_is_declared_to_a_hub_put_back_from_a_copy(
     restored.say_started(1_900_000_000_000)
     talking(lambda: gaps(restored, "not_kept"), 30)
     (epoch,) = {epoch for epoch, _ in restored.rows}
-    until(lambda: explained(restored, epoch) == set(range(1, agent.accepted() + 1)), 20)
+    until(lambda: explained(restored, epoch) == set(range(1, agent.accepted() + 1)))
     assert sum(gap.count for gap in gaps(restored)) >= 60

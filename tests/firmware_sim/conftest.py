@@ -67,7 +67,7 @@ def running():
 def until():
     """`until(condition)` waits for it, with a deadline; returns what the condition returned."""
 
-    def wait(condition, seconds: float = 10.0):
+    def wait(condition, seconds: float = 30.0):
         deadline = time.monotonic() + seconds
         while not (result := condition()):
             assert time.monotonic() < deadline, "it did not happen in time"

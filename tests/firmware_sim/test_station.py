@@ -139,7 +139,7 @@ def test_reader_that_goes_away_ends_the_replay_without_a_trace(running):
     process = running("replay", "mimic3wdb-s00001")
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=30) == 0
     assert process.stderr.read() == ""
     process.stdout = None
 
@@ -152,7 +152,7 @@ def test_sim_on_a_pty_prints_its_path_and_stops_on_sigterm(running, tmp_path):
         line = json.loads(port.read_until(b"\n"))
     assert line["dev"] == "sim-05"
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=5) == 0
+    assert process.wait(timeout=30) == 0
     assert not os.path.lexists(link)
 
 
@@ -182,7 +182,7 @@ def test_sim_on_tcp_keeps_real_time(running):
         received = 0
         while received < 375:
             received += len(connection.recv(4_096))
-        assert 0.3 < time.monotonic() - started < 5
+        assert 0.3 < time.monotonic() - started < 20
 
 
 def test_plan_runs_as_one_process_and_leaves_nothing_behind(running, tmp_path, until):
@@ -193,8 +193,8 @@ def test_plan_runs_as_one_process_and_leaves_nothing_behind(running, tmp_path, u
         assert len(port.read(500)) == 500
     asked = time.monotonic()
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=5) == 0
-    assert time.monotonic() - asked < 1.5
+    assert process.wait(timeout=30) == 0
+    assert time.monotonic() - asked < 6
     assert list(folder.iterdir()) == []
 
 

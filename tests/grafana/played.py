@@ -159,10 +159,10 @@ class Ward:
             process.send_signal(signal.SIGTERM)
         for process in self.processes:
             try:
-                process.wait(timeout=15)
+                process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(timeout=10)
+                process.wait(timeout=30)
         if hasattr(self, "_live"):
             self._live.join(10)
             self.client.close()
@@ -220,7 +220,7 @@ class Ward:
         words = urllib.parse.urlencode({"bucket": self.database, "precision": "ns"})
         headers = {"Authorization": f"Token {TOKEN}"}
         request = urllib.request.Request(f"{self.influx.url}/api/v2/write?{words}", lines.encode(), headers)
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=30).close()
 
 
 def _middle(name: str) -> float:

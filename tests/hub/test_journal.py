@@ -146,7 +146,7 @@ def test_what_was_reported_committed_survives_kill_9(tmp_path):
     for _ in range(30):
         reported = int(process.stdout.readline())
     process.send_signal(signal.SIGKILL)
-    process.wait(timeout=10)
+    process.wait(timeout=30)
     process.stdout.close()
     journal = Journal(path)
     ((low, high),) = journal.settled("gw-a", 1)

@@ -123,14 +123,14 @@ class Bed:
     def start(self) -> None:
         """Everything, in the order of a hospital that has been running for a while."""
         self.start_hub()
-        self.until(lambda: (self.folder / "hub/hub.pub").exists(), 20)
+        self.until(lambda: (self.folder / "hub/hub.pub").exists())
         self.patient()
         self.start_edge()
         self.until(lambda: self.status().get("rules") and self.records(), 30)
 
     def kill(self, name: str) -> None:
         self.processes[name].send_signal(signal.SIGKILL)
-        self.processes[name].wait(timeout=10)
+        self.processes[name].wait(timeout=30)
 
     def freeze(self, name: str) -> None:
         os.kill(self.processes[name].pid, signal.SIGSTOP)
@@ -142,20 +142,20 @@ class Bed:
         process = self.processes.pop(name, None)
         if process is not None and process.poll() is None:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=30)
 
     def close(self) -> None:
         for process in self.processes.values():
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
-            process.wait(timeout=10)
+            process.wait(timeout=30)
         for ear in self.ears:
             ear.close()
 
     # What is so
 
-    def until(self, condition, seconds: float = 15.0):
+    def until(self, condition, seconds: float = 30.0):
         """Poll until it holds; its answer."""
         deadline = time.monotonic() + seconds
         while not (found := condition()):

@@ -61,7 +61,7 @@ class RunningDemo:
         for line in self.process.stdout:
             yield line.rstrip("\n")
 
-    def line(self, text, timeout_s=15.0):
+    def line(self, text, timeout_s=40.0):
         """The first line with `text`, as soon as it is there."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -73,7 +73,7 @@ class RunningDemo:
             time.sleep(0.05)
 
     def get(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as response:
             return json.load(response)
 
     def readings(self, until_ms):
@@ -111,7 +111,7 @@ def demo(tmp_path):
         one.close()
 
 
-def until(what, timeout_s=15.0):
+def until(what, timeout_s=40.0):
     deadline = time.monotonic() + timeout_s
     while not (value := what()):
         assert time.monotonic() < deadline, "it did not happen in time"

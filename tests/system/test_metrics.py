@@ -60,10 +60,10 @@ class System:
 
     def page(self, port: int) -> str:
         """The page, as soon as there is one."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 30
         while True:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
                     return answer.read().decode()
             except urllib.error.URLError:
                 assert time.monotonic() < deadline, "no page"
@@ -74,7 +74,7 @@ class System:
             process.send_signal(signal.SIGTERM)
         for process in (self.edge, self.hub):
             try:
-                process.wait(timeout=15)
+                process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
 
@@ -129,7 +129,7 @@ def test_the_pages_are_well_formed_and_name_no_ward_and_no_bed(system):
 
 
 def page_with(system: System, line: str) -> str:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while line not in (page := system.page(system.base)):
         assert time.monotonic() < deadline, page
         time.sleep(0.1)

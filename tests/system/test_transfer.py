@@ -41,7 +41,7 @@ class Backlog:
         self.count = len(drafts)
         self.results = bed.ear("result/test/+")
         bed.start_hub()
-        bed.until(lambda: (bed.folder / "hub/hub.pub").exists(), 20)
+        bed.until(lambda: (bed.folder / "hub/hub.pub").exists())
 
     def ask(self, action, **said):
         request = uuid.uuid4().hex

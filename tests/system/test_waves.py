@@ -174,7 +174,7 @@ def test_on_a_thin_line_no_reading_waits_for_the_waves(waved, oximeter):
         (waved.folder / "edge.yaml").write_text(edge)
         fill_with_waves(waved.folder)
         waved.start_hub()
-        waved.until(lambda: (waved.folder / "hub/hub.pub").exists(), 20)
+        waved.until(lambda: (waved.folder / "hub/hub.pub").exists())
         waved.start_edge()
         play_until(oximeter, lambda: waved.records() >= 3)
         (begin,) = waved.rows("SELECT max(id) FROM record")[0]

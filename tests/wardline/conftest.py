@@ -19,7 +19,7 @@ CLIENTS = [
     Client("console", "display"),
     Client("pager", "pager"),
 ]
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 def wait_until(what, timeout_s=WAIT_S):

@@ -30,7 +30,7 @@ def monitor(tmp_path, until):
     for process in running:
         process.terminate()
     for process in running:
-        process.wait(timeout=10)
+        process.wait(timeout=30)
 
 
 @pytest.fixture

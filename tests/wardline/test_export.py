@@ -65,7 +65,7 @@ def test_a_kill_in_the_middle_leaves_no_file_of_that_name(filled, words, tmp_pat
     process = subprocess.Popen(
         [sys.executable, "-m", "wardline", *words("readings", "--format", "json", "--output", str(path))]
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while not any("partial" in name and (tmp_path / name).stat().st_size for name in os.listdir(tmp_path)):
         assert process.poll() is None
         assert time.monotonic() < deadline

@@ -138,6 +138,6 @@ def test_a_terminal_prints_each_page_once_and_sends_a_receipt_for_each(broker, u
         assert f"  alarm {'1' * 16}" in out
     finally:
         pager.kill()
-        pager.wait(timeout=10)
+        pager.wait(timeout=30)
         client.disconnect()
         client.loop_stop()

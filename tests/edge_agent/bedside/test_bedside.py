@@ -65,7 +65,7 @@ class Rig:
         beat = Heartbeat(hub=hub, time=self.clock.wall, beat=1)
         self.bedside.received(topics.heartbeat(hub), encode(beat))
 
-    async def until(self, condition, seconds=10):
+    async def until(self, condition, seconds=30):
         async with asyncio.timeout(seconds):
             while not (found := condition()):
                 await asyncio.sleep(0.01)

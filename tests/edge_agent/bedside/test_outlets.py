@@ -22,7 +22,7 @@ def event(change="raised"):
     return AlarmEvent(change=change, time=NOW, alarm=ALARM)
 
 
-async def run_until(command, done, seconds=10):
+async def run_until(command, done, seconds=30):
     task = asyncio.create_task(command.run())
     async with asyncio.timeout(seconds):
         while not done():

@@ -93,7 +93,7 @@ def serve():
 def soon():
     """`await soon(condition)`: poll until it holds, or fail."""
 
-    async def wait(condition, seconds=5.0):
+    async def wait(condition, seconds=30.0):
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < deadline, "it did not happen in time"
@@ -122,7 +122,7 @@ class WholeAgent:
     def stop(self):
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=30)
 
     def said(self):
         return self.log.read_text()

@@ -443,6 +443,6 @@ def test_what_was_acknowledged_survives_a_kill(whole_agent, free_port, until):
     messages = [oru(obx(value=str(60 + number)), control=str(number)) for number in range(10)]
     found = asyncio.run(answers(port, *messages))
     agent.process.kill()
-    agent.process.wait(timeout=5)
+    agent.process.wait(timeout=30)
     assert [msa(answer) for answer in found] == [f"MSA|AA|{number}" for number in range(10)]
     assert [record.values for record in agent.records()] == [{"hr": 60.0 + number} for number in range(10)]

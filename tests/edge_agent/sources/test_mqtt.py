@@ -131,7 +131,7 @@ def test_a_foreign_device_gets_the_same_guarantee(whole_agent, broker, client, u
     broker.kill()
     until(lambda: "listener esp is down" in agent.said())
     broker.start()
-    until(lambda: agent.said().count("listener esp is up") == 2, 15)
+    until(lambda: agent.said().count("listener esp is up") == 2)
     until(lambda: heard(80, 2), step_s=0.2)
     assert {record.values["hr"] for record in agent.records()} == {70.0, 80.0}
 

@@ -289,7 +289,7 @@ def test_the_hub_hears_of_the_listener_and_of_its_devices(whole_agent, small_hub
         status = small_hub.statuses[-1] if small_hub.statuses else None
         return status if status and status.listeners and status.listeners[0].refused else None
 
-    status = until(told, 15)
+    status = until(told)
     [listener] = status.listeners
     assert (listener.id, listener.type, listener.link, listener.taken) == ("beds", "tcp_json", "up", 1)
     assert listener.refused == {"unknown_device": 1}
@@ -299,4 +299,4 @@ def test_the_hub_hears_of_the_listener_and_of_its_devices(whole_agent, small_hub
     assert small_hub.hellos[0].devices == ["mon-a"]
     started = time.monotonic()
     agent.stop()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8

@@ -239,7 +239,7 @@ def test_what_was_answered_with_202_survives_a_kill(whole_agent, free_port, unti
                                  headers={"Content-Type": "application/json"})  # fmt: skip
             taken += [float(rate)] * (answer.status_code == 202)
     agent.process.kill()
-    agent.process.wait(timeout=5)
+    agent.process.wait(timeout=30)
     assert taken == [float(rate) for rate in range(60, 75)]
     assert [record.values["hr"] for record in agent.records()] == taken
     assert TOKEN not in agent.said()
@@ -259,7 +259,7 @@ def test_the_agent_stops_in_order_with_a_request_half_way(whole_agent, free_port
         time.sleep(0.1)
         started = time.monotonic()
         agent.stop()
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 8
     assert agent.process.returncode == 0
     assert "Traceback" not in agent.said()
     assert "ERROR" not in agent.said()

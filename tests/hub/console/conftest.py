@@ -66,7 +66,7 @@ def ward(tmp_path_factory):
     console = _rig.ConsoleProcess(tmp_path_factory.mktemp("ward"), free_port(), broker.port, beds=beds)
     with _rig.real_hub(console):
         console.start()
-        _rig.until(lambda: console.get("/healthz")[0] == 200, within=20, what="the hub is not heard")
+        _rig.until(lambda: console.get("/healthz")[0] == 200, within=40, what="the hub is not heard")
         yield console
     console.stop()
     broker.kill()

@@ -28,7 +28,7 @@ def now_ms():
     return time.time_ns() // 1_000_000
 
 
-def until(condition, *, within=5.0, what="it did not happen"):
+def until(condition, *, within=20.0, what="it did not happen"):
     """Poll `condition` until it is true; its value."""
     deadline = time.monotonic() + within
     while True:
@@ -257,7 +257,7 @@ class ConsoleProcess:
     def start(self):
         """Launch it and wait until it answers."""
         self.launch()
-        until(self._answers, within=15, what="the console does not answer")
+        until(self._answers, within=40, what="the console does not answer")
 
     def _answers(self):
         assert self.process.poll() is None, f"the console ended: {self.log.read_text()}"
@@ -276,7 +276,7 @@ class ConsoleProcess:
     def request(self, method, path, data, headers):
         request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -290,13 +290,13 @@ class ConsoleProcess:
         started = time.monotonic()
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=30)
         return time.monotonic() - started
 
     def kill(self):
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=30)
 
 
 @contextlib.contextmanager
@@ -309,4 +309,4 @@ def real_hub(console):
         yield process
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=30)

@@ -37,13 +37,13 @@ class Ward:
         self.ear.connect("127.0.0.1", self.broker.port)
         self.ear.loop_start()
         self.console.start()
-        _rig.until(lambda: self.console.get("/healthz")[0] == 200, within=20, what="the hub is not heard")
+        _rig.until(lambda: self.console.get("/healthz")[0] == 200, within=40, what="the hub is not heard")
         self.seq = 0
 
     def close(self):
         self.console.stop()
         self.hub.kill()
-        self.hub.wait(timeout=10)
+        self.hub.wait(timeout=30)
         self.log.close()
         self.ear.disconnect()
         self.ear.loop_stop()
@@ -56,7 +56,7 @@ class Ward:
             self.console.url + path, data, {"Content-Type": "application/json"}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())

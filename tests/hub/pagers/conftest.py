@@ -42,7 +42,7 @@ def now_ms():
     return time.time_ns() // 1_000_000
 
 
-def wait(condition, within=10.0, what="it did not happen"):
+def wait(condition, within=30.0, what="it did not happen"):
     """Poll `condition` until it is true; its value."""
     deadline = time.monotonic() + within
     while not (value := condition()):
@@ -129,12 +129,12 @@ class Paging:
     def kill(self):
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=30)
 
     def stop(self):
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
-            return self.process.wait(timeout=10)
+            return self.process.wait(timeout=30)
         return None
 
 

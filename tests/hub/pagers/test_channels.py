@@ -164,7 +164,7 @@ def carry(monkeypatch):
         for one in pages:
             courier.take(one)
         courier.start()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while len(said) < words and time.monotonic() < deadline:
             threading.Event().wait(0.005)
         return courier, [(word.delivery[0], word.outcome, word.reason) for word in said]

@@ -60,7 +60,7 @@ def test_after_kill_9_the_same_page_comes_again_and_no_step_is_lost(rig, scribe,
     scribe.tell(rig.alarm())
     (_, first) = rig.until(lambda: nurse.pages and nurse.pages[0])
     paging.process.send_signal(signal.SIGKILL)
-    paging.process.wait(timeout=10)
+    paging.process.wait(timeout=30)
     scribe.tell(rig.alarm("8"))
     paging.start()
     (_, again) = rig.until(lambda: next((one for one in nurse.pages if one[1].get("attempt", 1) > 1), None))

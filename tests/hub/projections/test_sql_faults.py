@@ -372,7 +372,7 @@ def test_a_frozen_server_is_left_and_found_again(stoppable_database, sink_for): 
         before = time.monotonic()
         with pytest.raises(LinkError):
             sink.write([record(1)])
-        assert time.monotonic() - before < 6
+        assert time.monotonic() - before < 15
     finally:
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)

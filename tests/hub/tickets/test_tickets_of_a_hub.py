@@ -33,7 +33,7 @@ gateways:
 """
 
 
-def until(condition, within_s=15.0, what="it did not happen"):
+def until(condition, within_s=40.0, what="it did not happen"):
     deadline = time.monotonic() + within_s
     while not (value := condition()):
         assert time.monotonic() < deadline, what
@@ -61,7 +61,7 @@ class Place:
 
     def kill(self, part):
         self.processes[part].send_signal(signal.SIGKILL)
-        self.processes.pop(part).wait(timeout=10)
+        self.processes.pop(part).wait(timeout=30)
 
     def close(self):
         self.gateway.disconnect()
@@ -69,7 +69,7 @@ class Place:
         for process in self.processes.values():
             process.terminate()
         for process in self.processes.values():
-            process.wait(timeout=10)
+            process.wait(timeout=30)
 
     def say(self, **links):
         """The gateway's status, with the link of each device."""
@@ -92,7 +92,7 @@ class Place:
         headers = {"Content-Type": "application/json", **headers}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

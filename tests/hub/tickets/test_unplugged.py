@@ -54,7 +54,7 @@ class Ward:
 
     def unplug(self, name):
         self.processes[name].kill()
-        self.processes.pop(name).wait(timeout=10)
+        self.processes.pop(name).wait(timeout=30)
 
     def rows(self, query):
         try:
@@ -82,29 +82,29 @@ def ward(broker, tmp_path):
     for process in ward.processes.values():
         process.terminate()
     for process in ward.processes.values():
-        process.wait(timeout=15)
+        process.wait(timeout=30)
 
 
 def test_a_monitor_that_is_unplugged_has_a_ticket_within_16_s_and_its_neighbour_has_none(ward):
-    until(lambda: ward.states() == {"": "online", "mon-a": "online", "mon-b": "online"}, 30, f"not up: {ward.log()}")
+    until(lambda: ward.states() == {"": "online", "mon-a": "online", "mon-b": "online"}, 60, f"not up: {ward.log()}")
     ward.unplug("mon-a")
     unplugged = time.time()
     tickets = "SELECT number, gateway, device, ward, bed, fault, opened FROM ticket"
-    (ticket,) = until(lambda: ward.rows(tickets), 20, f"no ticket: {ward.log()}")
+    (ticket,) = until(lambda: ward.rows(tickets), 60, f"no ticket: {ward.log()}")
     assert ticket[:6] == (1, "gw-1", "mon-a", "icu", "1", "offline")
     assert ticket[6] / 1_000 - unplugged <= STALE_MS / 1_000 + 1
     ward.start("mon-a")
-    until(lambda: ward.states()["mon-a"] == "online", 15, f"it did not come back: {ward.log()}")
+    until(lambda: ward.states()["mon-a"] == "online", 60, f"it did not come back: {ward.log()}")
     told = "SELECT kind FROM ticket_event ORDER BY id"
-    until(lambda: ward.rows(told) == [("opened",), ("recovered",)], 5, f"no recovery: {ward.rows(told)}")
+    until(lambda: ward.rows(told) == [("opened",), ("recovered",)], 60, f"no recovery: {ward.rows(told)}")
     assert ward.rows("SELECT count(*), sum(standing) FROM ticket") == [(1, 0)]
 
 
 def test_a_gateway_that_loses_its_power_is_one_ticket_within_16_s(ward):
-    until(lambda: ward.states() == {"": "online", "mon-a": "online", "mon-b": "online"}, 30, f"not up: {ward.log()}")
+    until(lambda: ward.states() == {"": "online", "mon-a": "online", "mon-b": "online"}, 60, f"not up: {ward.log()}")
     ward.unplug("edge")
     unplugged = time.time()
-    (ticket,) = until(lambda: ward.rows("SELECT gateway, device, opened FROM ticket"), 20, f"no ticket: {ward.log()}")
+    (ticket,) = until(lambda: ward.rows("SELECT gateway, device, opened FROM ticket"), 60, f"no ticket: {ward.log()}")
     assert ticket[:2] == ("gw-1", "")
     assert ticket[2] / 1_000 - unplugged <= STALE_MS / 1_000 + 1
     assert ward.states() == {"": "offline", "mon-a": "unknown", "mon-b": "unknown"}
