@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-
 import msgspec
 
+from hub.console.wave_screen import WaveScreen
 from vitals.identity import BedKey
 from vitals.waves import WaveFrame
 
 EVERY_S = 0.25  # a message to each screen; a trace on the board runs 1.5 s behind anyway
-QUEUED = 20  # messages a screen may be behind: five seconds; then the oldest go
+QUEUED = 20  # messages a screen may be behind: five seconds
 MAX_SCREENS = 200
 MOST_GATHERED = 20_000  # frames between two messages; far above what a ward sends
 
@@ -30,43 +28,20 @@ class _Stretch(msgspec.Struct, frozen=True, kw_only=True):
     size: int  # in samples
 
 
-class WardScreen:
-    """One screen that shows waves of a ward."""
-
-    def __init__(self, gateways: list[str]) -> None:
-        self.gateways = gateways  # listened to for it
-        self.closed = False
-        self._waiting: deque[bytes] = deque(maxlen=QUEUED)
-        self._news = asyncio.Event()
-
-    def put(self, message: bytes) -> None:
-        """Queue a message."""
-        self._waiting.append(message)
-        self._news.set()
-
-    def close(self) -> None:
-        """No more messages: the console goes down."""
-        self.closed = True
-        self._news.set()
-
-    async def get(self) -> bytes | None:
-        """The next message, None at the end."""
-        while not self.closed:
-            if self._waiting:
-                return self._waiting.popleft()
-            self._news.clear()
-            await self._news.wait()
-        return None
-
-
 class WardLook:
     """The screens that show the same channels of the same ward, and what has come for them."""
 
     def __init__(self, ward: str, channels: frozenset[str]) -> None:
         self.ward = ward
         self.channels = channels
-        self.screens: set[WardScreen] = set()
+        self.screens: set[WaveScreen] = set()
         self._gathered: list[tuple[str, WaveFrame]] = []
+
+    def open(self) -> WaveScreen:
+        """One more screen."""
+        screen = WaveScreen(lambda bed: bed.ward == self.ward, QUEUED)
+        self.screens.add(screen)
+        return screen
 
     def take(self, bed: BedKey, frame: WaveFrame) -> None:
         """A frame of a bed; kept until the next message if it is one of ours."""

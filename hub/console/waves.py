@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Annotated
 
 import msgspec
 
-from hub.console.ward_waves import EVERY_S, MAX_SCREENS, WardLook, WardScreen
+from hub.console.ward_waves import EVERY_S, MAX_SCREENS, WardLook
+from hub.console.wave_screen import WaveScreen
 from hub.registry import Registry
 from vitals import topics
 from vitals.errors import WireError
@@ -17,7 +19,7 @@ from vitals.identity import BedKey
 from vitals.readings import ClockQuality
 from vitals.waves import WaveFrame, sift_frames
 
-QUEUED = 64  # frames an onlooker may be behind; then the oldest go: of a wave only the present is worth a look
+QUEUED = 64  # frames an onlooker may be behind
 MAX_ONLOOKERS = 50
 
 
@@ -34,36 +36,6 @@ class WaveView(msgspec.Struct, frozen=True, kw_only=True):
     values: list[float | None]
 
 
-class Onlooker:
-    """One screen that looks at one bed."""
-
-    def __init__(self, bed: BedKey, gateways: list[str]) -> None:
-        self.bed = bed
-        self.gateways = gateways  # listened to for it
-        self.closed = False
-        self._waiting: deque[bytes] = deque(maxlen=QUEUED)
-        self._news = asyncio.Event()
-
-    def put(self, text: bytes) -> None:
-        """Queue a frame."""
-        self._waiting.append(text)
-        self._news.set()
-
-    def close(self) -> None:
-        """No more frames: the console goes down."""
-        self.closed = True
-        self._news.set()
-
-    async def get(self) -> bytes | None:
-        """The next frame, None at the end."""
-        while not self.closed:
-            if self._waiting:
-                return self._waiting.popleft()
-            self._news.clear()
-            await self._news.wait()
-        return None
-
-
 class WaveRelay:
     """Who looks at which bed, and which gateways are listened to for it."""
 
@@ -75,36 +47,35 @@ class WaveRelay:
         self._beds = registry.gateways
         self._subscribe = subscribe
         self._unsubscribe = unsubscribe
-        self._onlookers: set[Onlooker] = set()
+        self._onlookers: set[WaveScreen] = set()
         self._looks: dict[tuple[str, frozenset[str]], WardLook] = {}
         self._heard: Counter[str] = Counter()  # gateway → onlookers
         self._newest: dict[tuple[str, str, str], int] = {}
 
-    def open(self, bed: BedKey) -> Onlooker | None:
+    def open(self, bed: BedKey) -> WaveScreen | None:
         """Begin to look at a bed; None when there are too many onlookers."""
         if len(self._onlookers) >= MAX_ONLOOKERS:
             return None
-        onlooker = Onlooker(bed, self._gateways(bed))
+        onlooker = WaveScreen(lambda at: at == bed, QUEUED)
         self._onlookers.add(onlooker)
-        self._listen(onlooker.gateways)
+        self._follow(onlooker)
         return onlooker
 
-    def forget(self, onlooker: Onlooker) -> None:
+    def forget(self, onlooker: WaveScreen) -> None:
         """The screen looks elsewhere."""
         self._onlookers.discard(onlooker)
         self._unlisten(onlooker.gateways)
 
-    def open_ward(self, ward: str, channels: frozenset[str]) -> WardScreen | None:
+    def open_ward(self, ward: str, channels: frozenset[str]) -> WaveScreen | None:
         """Begin to show these channels of a ward; None when there are too many screens."""
         if sum(len(look.screens) for look in self._looks.values()) >= MAX_SCREENS:
             return None
         look = self._looks.setdefault((ward, channels), WardLook(ward, channels))
-        screen = WardScreen(self._ward_gateways(ward))
-        look.screens.add(screen)
-        self._listen(screen.gateways)
+        screen = look.open()
+        self._follow(screen)
         return screen
 
-    def forget_ward(self, ward: str, channels: frozenset[str], screen: WardScreen) -> None:
+    def forget_ward(self, ward: str, channels: frozenset[str], screen: WaveScreen) -> None:
         """The screen shows something else."""
         look = self._looks[ward, channels]
         look.screens.discard(screen)
@@ -117,7 +88,9 @@ class WaveRelay:
         while True:
             await asyncio.sleep(EVERY_S)
             if self._moves != self._registry.moves:
-                self._follow()
+                self._moves = self._registry.moves
+                for screen in self._screens():
+                    self._follow(screen)
             for look in self._looks.values():
                 look.send()
 
@@ -130,9 +103,9 @@ class WaveRelay:
             bed = self._beds[gateway].get(frame.device)
             if bed is None or not self._is_news(gateway, frame):
                 continue
-            onlookers = [one for one in self._onlookers if one.bed == bed]
+            onlookers = [one for one in self._onlookers if one.shows(bed)]
             if onlookers:
-                text = msgspec.json.encode(_view(gateway, frame))
+                text = msgspec.json.encode(_view(gateway, frame)).decode()
                 for onlooker in onlookers:
                     onlooker.put(text)
             for look in self._looks.values():
@@ -142,23 +115,22 @@ class WaveRelay:
 
     def close(self) -> None:
         """End every look."""
-        for onlooker in self._onlookers:
-            onlooker.close()
-        for screen in [screen for look in self._looks.values() for screen in look.screens]:
+        for screen in self._screens():
             screen.close()
 
-    def _follow(self) -> None:
-        """A device was moved: each screen listens to the gateways that serve its beds now."""
-        self._moves = self._registry.moves
-        for onlooker in self._onlookers:
-            former, onlooker.gateways = onlooker.gateways, self._gateways(onlooker.bed)
-            self._listen(onlooker.gateways)
-            self._unlisten(former)
-        for look in self._looks.values():
-            for screen in look.screens:
-                former, screen.gateways = screen.gateways, self._ward_gateways(look.ward)
-                self._listen(screen.gateways)
-                self._unlisten(former)
+    def _screens(self) -> Iterator[WaveScreen]:
+        return chain(self._onlookers, *(look.screens for look in self._looks.values()))
+
+    def _follow(self, screen: WaveScreen) -> None:
+        """Listen to the gateways that serve what it shows now, no longer to those that did: devices are moved."""
+        former = screen.gateways
+        screen.gateways = [
+            gateway
+            for gateway, devices in self._beds.items()
+            if any(bed is not None and screen.shows(bed) for bed in devices.values())
+        ]
+        self._listen(screen.gateways)
+        self._unlisten(former)
 
     def _listen(self, gateways: list[str]) -> None:
         for gateway in gateways:
@@ -172,14 +144,6 @@ class WaveRelay:
             if not self._heard[gateway]:
                 self._unsubscribe(topics.up(gateway, "wave"))
                 self._newest = {name: time for name, time in self._newest.items() if name[0] != gateway}
-
-    def _ward_gateways(self, ward: str) -> list[str]:
-        return [
-            name for name, devices in self._beds.items() if any(bed and bed.ward == ward for bed in devices.values())
-        ]
-
-    def _gateways(self, bed: BedKey) -> list[str]:
-        return [gateway for gateway, devices in self._beds.items() if bed in devices.values()]
 
     def _is_news(self, gateway: str, frame: WaveFrame) -> bool:
         """Whether nothing newer was shown: what a gateway sends late or twice is history, which a screen is not."""

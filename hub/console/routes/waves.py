@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -10,16 +9,13 @@ from starlette.websockets import WebSocket
 
 from hub.console.answers import Answer, Refusal, says
 from hub.console.console import Here
-from hub.console.rights import Me, needs, signed_out
+from hub.console.rights import Me, needs
+from hub.console.sockets import TOO_MANY, pump
 from hub.console.times import parse_time
-from hub.console.waves import Onlooker, WaveView, stored_view
+from hub.console.waves import WaveView, stored_view
 from vitals.identity import BedKey
 from vitals.parameters import WAVEFORMS
 
-SEND_TIMEOUT_S = 10.0  # a screen that takes nothing for so long is gone
-GOING_DOWN = 1012
-TOO_MANY = 1013
-SIGNED_OUT = 4401
 NO_SUCH_BED = 4404
 MINUTE_MS = 60_000
 MOST_MS = 10 * MINUTE_MS
@@ -45,17 +41,10 @@ async def look(websocket: WebSocket, here: Here, me: Me, ward: str, bed: str) ->
     if onlooker is None:
         await websocket.close(TOO_MANY, "too many screens look at waves")
         return
-    watch = asyncio.create_task(signed_out(websocket, me))
-    parts = [asyncio.create_task(_send(websocket, onlooker)), asyncio.create_task(_listen(websocket)), watch]
     try:
-        await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
-        if watch.done():
-            await websocket.close(SIGNED_OUT, "nobody is signed in here any more")
+        await pump(websocket, me, onlooker)
     finally:
         here.waves.forget(onlooker)
-        for part in parts:
-            part.cancel()
-        await asyncio.gather(*parts, return_exceptions=True)
 
 
 @router.get(
@@ -89,16 +78,3 @@ async def waves(
     rows = await here.archive.query(lambda history: history.select(_QUERY, ward, bed, low - LONGEST_FRAME_MS, high))
     views = [stored_view(row) for row in rows if channel is None or row[4] in channel]
     return Answer([view for view in views if view.time + len(view.values) * 1_000 / view.rate_hz > low])
-
-
-async def _send(websocket: WebSocket, onlooker: Onlooker) -> None:
-    while (text := await onlooker.get()) is not None:
-        async with asyncio.timeout(SEND_TIMEOUT_S):
-            await websocket.send_text(text.decode())
-    await websocket.close(GOING_DOWN, "the console is going down")
-
-
-async def _listen(websocket: WebSocket) -> None:
-    """Wait for the screen to leave; what it says is ignored."""
-    while (await websocket.receive())["type"] != "websocket.disconnect":
-        pass
