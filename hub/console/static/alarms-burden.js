@@ -1,9 +1,8 @@
 // The burden: how many alarms there were, of which rules and beds, how long they lasted and how soon somebody came.
 
 import { get } from "./api.js";
-import { make, mark, say } from "./dom.js";
+import { field, make, mark, say } from "./dom.js";
 import { translator } from "./language.js";
-import { field } from "./alarms-history.js";
 import { live } from "./live.js";
 import { span } from "./times.js";
 

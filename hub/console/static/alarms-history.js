@@ -1,7 +1,7 @@
 // What happened: every transition of every alarm, newest first, who did what and why.
 
 import { get } from "./api.js";
-import { button, make, mark, say } from "./dom.js";
+import { button, field, make, mark, say } from "./dom.js";
 import { translator } from "./language.js";
 import { may } from "./bed-deeds.js";
 import { dateTime, fromField, fullTime, toField } from "./times.js";
@@ -121,13 +121,6 @@ export class Past {
     if (value !== null) input.value = toField(value);
     return input;
   }
-}
-
-export function field(text, input, id) {
-  input.id = id;
-  const label = make("label", "", text);
-  label.htmlFor = id;
-  return make("div", "field", label, input);
 }
 
 function link(alarm) {

@@ -1,9 +1,8 @@
 // What if: another limit, judged over the readings that were kept; nothing is changed.
 
 import { ask, get } from "./api.js";
-import { button, make, say } from "./dom.js";
+import { button, field, make, say } from "./dom.js";
 import { translator } from "./language.js";
-import { field } from "./alarms-history.js";
 import { may } from "./bed-deeds.js";
 import { live } from "./live.js";
 import { dateTime } from "./times.js";

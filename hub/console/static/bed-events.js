@@ -1,7 +1,7 @@
 // What happened at the bed: alarms, changed limits, observations and notes in one list; who, when and why.
 
 import { get } from "./api.js";
-import { make, mark } from "./dom.js";
+import { field, make, mark } from "./dom.js";
 import { shortTime } from "./times.js";
 import { figure, unitName, converted } from "./units.js";
 import { alarmWords } from "./words.js";
@@ -17,15 +17,12 @@ export class Events {
     this.page = page;
     const { t } = page;
     this.kind = make("select");
-    this.kind.id = "kind";
     this.kind.append(...KINDS.map((kind) => new Option(t(`kind_${kind}`), kind)));
     this.kind.addEventListener("change", () => this.#draw());
-    const label = make("label", "", t("show"));
-    label.htmlFor = "kind";
     const all = make("a", "button quiet", t("all_alarms"));
     all.href = `/alarms?ward=${encodeURIComponent(page.ward)}&bed=${encodeURIComponent(page.bed)}`;
     this.list = make("div", "scroll");
-    root.append(make("div", "toolbar", make("div", "field inline", label, this.kind), all), this.list);
+    root.append(make("div", "toolbar", field(t("show"), this.kind, "kind", "field inline"), all), this.list);
   }
 
   open() {

@@ -2,7 +2,7 @@
 
 import "./trend-chart.js";
 import { get } from "./api.js";
-import { button, make, mark, say } from "./dom.js";
+import { button, field, make, mark, say } from "./dom.js";
 import { live } from "./live.js";
 import { dateTime, minuteTime, shortTime } from "./times.js";
 import { HOUR, RANGES, addressOf, beyond, columnText, intervalsFor, lanesOf, questionOf, rangeOf, rowsOf, valueAt } from "./trend-data.js";
@@ -59,18 +59,15 @@ export class Trends {
     this.empty = make("p", "empty", t("nothing_in_span"));
     this.legend = make("p", "legend small soft", t("legend"));
     this.interval = make("select");
-    this.interval.id = "interval";
     this.interval.addEventListener("change", () => {
       this.minutes = Number(this.interval.value);
       this.#fill();
     });
-    const label = make("label", "", t("row_each"));
-    label.htmlFor = "interval";
     this.rows = make("div", "scroll tabular");
     this.rows.tabIndex = 0;
     this.rows.setAttribute("role", "region");
     this.rows.setAttribute("aria-label", t("table"));
-    this.table = make("div", "stack", make("div", "field inline", label, this.interval), this.rows);
+    this.table = make("div", "stack", field(t("row_each"), this.interval, "interval", "field inline"), this.rows);
     this.table.hidden = true;
     const moving = make("div", "row", this.earlier, this.now, this.later);
     moving.dir = "ltr"; // as time runs in the chart

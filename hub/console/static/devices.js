@@ -3,7 +3,7 @@
 
 import "./shell.js";
 import { get } from "./api.js";
-import { keep, make, mark, say } from "./dom.js";
+import { keep, labelOf, make, mark, say } from "./dom.js";
 import { strip } from "./devices-strip.js";
 import { translate, translator } from "./language.js";
 import { live } from "./live.js";
@@ -145,9 +145,7 @@ async function drawOne(focus = false) {
     days = Number(choice.value);
     drawOne();
   });
-  const label = make("label", "unseen", t("span"));
-  label.htmlFor = "days";
-  const head = make("div", "row spread", make("h3", "", name), make("div", "field", label, choice));
+  const head = make("div", "row spread", make("h3", "", name), make("div", "field", labelOf(choice, t("span"), "unseen"), choice));
   try {
     const stretches = await get(`${path}?from=${from}&to=${to}`);
     const rows = [...stretches].reverse().map((one) => make("tr", "", make("td", "", chip(one.state)), make("td", "nowrap", dateTime(one.start)), make("td", "nowrap", span((one.end ?? to) - one.start)), make("td", "", one.message)));

@@ -1,6 +1,6 @@
 // Questions to the reader: a dialog of named fields, answered or thought better of.
 
-import { attribute, make } from "./dom.js";
+import { attribute, field, make } from "./dom.js";
 import { translator } from "./language.js";
 
 const t = await translator("phrases");
@@ -14,7 +14,7 @@ export function ask({ title, text = "", fields = [], yes = t("save"), danger = f
   number += 1;
   const heading = make("h2", "", title);
   heading.id = `ask-${number}`;
-  const inputs = new Map(fields.map((field) => [field.name, input(field, `ask-${number}-${field.name}`)]));
+  const inputs = new Map(fields.map((one) => [one.name, input(one, `ask-${number}-${one.name}`)]));
   const wrong = make("p", "wrong");
   wrong.setAttribute("role", "alert");
   wrong.hidden = true;
@@ -51,23 +51,20 @@ export function ask({ title, text = "", fields = [], yes = t("save"), danger = f
 export const confirmed = async (question) => (await ask({ yes: t("yes"), ...question })) !== null;
 
 function input({ name, label, type = "text", value = "", required = false, hint = "", options = null, attributes = {} }, id) {
-  const field = options ? make("select") : make(type === "area" ? "textarea" : "input");
-  if (options) for (const [one, text] of options) field.append(new Option(text, one, one === value, one === value));
-  else if (type === "checkbox") Object.assign(field, { type, checked: Boolean(value) });
-  else if (type === "area") field.value = value;
-  else Object.assign(field, { type, value: value ?? "" });
-  field.id = id;
-  field.name = name;
-  field.required = required;
-  for (const [key, one] of Object.entries({ autocomplete: "off", ...attributes })) attribute(field, key, one);
-  const caption = make("label", "", label);
-  caption.htmlFor = id;
-  const row = make("div", type === "checkbox" ? "field check" : "field", caption, field);
+  const entry = options ? make("select") : make(type === "area" ? "textarea" : "input");
+  if (options) for (const [one, text] of options) entry.append(new Option(text, one, one === value, one === value));
+  else if (type === "checkbox") Object.assign(entry, { type, checked: Boolean(value) });
+  else if (type === "area") entry.value = value;
+  else Object.assign(entry, { type, value: value ?? "" });
+  entry.name = name;
+  entry.required = required;
+  for (const [key, one] of Object.entries({ autocomplete: "off", ...attributes })) attribute(entry, key, one);
+  const row = field(label, entry, id, type === "checkbox" ? "field check" : "field");
   if (hint) {
     const words = make("p", "hint", hint);
     words.id = `${id}-hint`;
-    field.setAttribute("aria-describedby", words.id);
+    entry.setAttribute("aria-describedby", words.id);
     row.append(words);
   }
-  return { row, read: () => (type === "checkbox" ? field.checked : field.value.trim()) };
+  return { row, read: () => (type === "checkbox" ? entry.checked : entry.value.trim()) };
 }

@@ -36,6 +36,19 @@ export function button(text, deed, name = "button") {
   return node;
 }
 
+// The label of an input, which has its id already.
+export function labelOf(input, text, name = "") {
+  const label = make("label", name, text);
+  label.htmlFor = input.id;
+  return label;
+}
+
+// An input below its label; `id` becomes the id of the input.
+export function field(text, input, id, name = "field") {
+  input.id = id;
+  return make("div", name, labelOf(input, text), input);
+}
+
 // Makes the children of `parent` those of `items`, keeping the nodes of items that stay: focus survives.
 export function keep(parent, items, keyOf, create, update) {
   const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));

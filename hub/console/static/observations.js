@@ -1,7 +1,7 @@
 // What staff see and measure by hand, and their notes: entered here, counted at once by NEWS2 and the rules.
 
 import { get } from "./api.js";
-import { button, keep, make, mark, say } from "./dom.js";
+import { button, field, keep, labelOf, make, mark, say } from "./dom.js";
 import { may, send } from "./bed-deeds.js";
 import { live } from "./live.js";
 import { me, tell } from "./shell.js";
@@ -86,8 +86,8 @@ export class Observations {
     const ordered = [...found.measured].sort((one, other) => rank(one.name) - rank(other.name));
     const fields = ordered.map((one) => this.#number(one));
     const more = make("details", "more", make("summary", "", t("more_values")), make("div", "fields", ...fields.slice(FIRST.length)));
-    this.time = field("datetime-local", t("seen_at"), "observed-time", toField(present()));
-    this.reason = field("text", t("reason_scale"), "observed-reason", "", { maxlength: 200 });
+    this.time = entry("datetime-local", t("seen_at"), "observed-time", toField(present()));
+    this.reason = entry("text", t("reason_scale"), "observed-reason", "", { maxlength: 200 });
     this.wrong = make("p", "wrong");
     this.wrong.setAttribute("role", "alert");
     this.wrong.hidden = true;
@@ -109,9 +109,7 @@ export class Observations {
     const options = codes.map((code) => {
       const input = make("input");
       Object.assign(input, { type: "radio", name, value: code, id: `${name}-${code}` });
-      const label = make("label", "", t(`code_${name}_${code}`));
-      label.htmlFor = input.id;
-      return make("span", "option", input, label);
+      return make("span", "option", input, labelOf(input, t(`code_${name}_${code}`)));
     });
     return make("fieldset", "choice", make("legend", "", t(`entry_${name}`)), ...options);
   }
@@ -119,7 +117,7 @@ export class Observations {
   #number(one) {
     const step = 10 ** -decimalsOf(one.unit, one.decimals);
     const limits = { step, inputmode: "decimal", min: round(converted(one.unit, one.low)), max: round(converted(one.unit, one.high)) };
-    const made = field("number", `${one.label} (${unitName(one.unit)})`, `enter-${one.name}`, "", limits);
+    const made = entry("number", `${one.label} (${unitName(one.unit)})`, `enter-${one.name}`, "", limits);
     made.input.name = one.name;
     if (one.name === "glucose") {
       const echo = make("span", "hint");
@@ -184,7 +182,7 @@ export class Observations {
 
   #noteForm() {
     const { t, place } = this.page;
-    const made = field("area", t("new_note"), "note-text", "", { maxlength: 2000, rows: 3 });
+    const made = entry("area", t("new_note"), "note-text", "", { maxlength: 2000, rows: 3 });
     made.input.required = true;
     const write = make("button", "button", t("write"));
     write.type = "submit";
@@ -224,12 +222,10 @@ const present = () => live.picture.time(performance.now());
 const rank = (name) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
 const round = (value) => Number(value.toFixed(2));
 
-function field(type, label, id, value, attributes = {}) {
+function entry(type, text, id, value, attributes = {}) {
   const input = make(type === "area" ? "textarea" : "input");
   if (type !== "area") input.type = type;
-  Object.assign(input, { id, value });
+  input.value = value;
   for (const [name, one] of Object.entries({ autocomplete: "off", ...attributes })) input.setAttribute(name, one);
-  const caption = make("label", "", label);
-  caption.htmlFor = id;
-  return { input, row: make("div", "field", caption, input) };
+  return { input, row: field(text, input, id) };
 }

@@ -1,7 +1,7 @@
 // A CSV file of stays: looked at first, then taken whole.
 
 import { ask as send } from "./api.js";
-import { make, say } from "./dom.js";
+import { field, make, say } from "./dom.js";
 import { column } from "./patients-beds.js";
 import { tell } from "./shell.js";
 import { dateTime } from "./times.js";
@@ -13,9 +13,7 @@ export function openImport(page) {
   const heading = make("h2", "", t("import_title"));
   heading.id = "import-title";
   const file = make("input");
-  Object.assign(file, { type: "file", accept: ".csv,text/csv", id: "import-file" });
-  const label = make("label", "", t("import_file"));
-  label.htmlFor = file.id;
+  Object.assign(file, { type: "file", accept: ".csv,text/csv" });
   const status = make("p", "soft");
   status.setAttribute("role", "status");
   const preview = make("div");
@@ -25,7 +23,7 @@ export function openImport(page) {
   const go = make("button", "button primary", t("import_go"));
   go.type = "button";
   go.disabled = true;
-  const dialog = make("dialog", "", make("div", "stack", heading, make("p", "soft", t("import_text")), make("div", "field", label, file), status, preview, make("div", "choices", close, go)));
+  const dialog = make("dialog", "", make("div", "stack", heading, make("p", "soft", t("import_text")), field(t("import_file"), file, "import-file"), status, preview, make("div", "choices", close, go)));
   dialog.setAttribute("aria-labelledby", heading.id);
   document.body.append(dialog);
   dialog.showModal();

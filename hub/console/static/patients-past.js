@@ -1,7 +1,7 @@
 // Stays that are over, to look up and to put right.
 
 import { get } from "./api.js";
-import { button, make, say } from "./dom.js";
+import { button, field, make, say } from "./dom.js";
 import { column } from "./patients-beds.js";
 import { correct } from "./patients-person.js";
 import { dateTime } from "./times.js";
@@ -13,15 +13,13 @@ export class Past {
     this.page = page;
     const { t } = page;
     this.input = make("input");
-    Object.assign(this.input, { id: "past-patient", type: "search", maxLength: 31, autocomplete: "off" });
+    Object.assign(this.input, { type: "search", maxLength: 31, autocomplete: "off" });
     this.input.addEventListener("change", () => this.load());
-    const label = make("label", "", t("find_patient"));
-    label.htmlFor = this.input.id;
     const head = make("tr", "", ...["patient", "bed", "from", "to", "by", "acts"].map((name) => column(name === "acts" ? "" : t(`column_${name}`))));
     this.body = make("tbody");
     this.empty = make("p", "empty", t("loading"));
     root.append(
-      make("div", "toolbar", make("div", "field", label, this.input)),
+      make("div", "toolbar", field(t("find_patient"), this.input, "past-patient")),
       make("div", "panel scroll", make("table", "cards", make("thead", "", head), this.body), this.empty),
     );
   }

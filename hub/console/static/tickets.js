@@ -3,7 +3,7 @@
 import "./shell.js";
 import { get } from "./api.js";
 import { askAndDo, may, send } from "./bed-deeds.js";
-import { button, keep, make, mark, say } from "./dom.js";
+import { button, field, keep, make, mark, say } from "./dom.js";
 import { translate, translator } from "./language.js";
 import { live } from "./live.js";
 import { me } from "./shell.js";
@@ -26,15 +26,12 @@ let chosen = Number(location.hash.slice(1)) || null;
 function choice(name, options) {
   const select = make("select");
   select.append(...options.map(([value, text]) => new Option(text, value)));
-  return field(name, select);
+  return filter(name, select);
 }
 
-function field(name, input) {
-  input.id = `filter-${name}`;
+function filter(name, input) {
   input.name = name;
-  const label = make("label", "", t(name));
-  label.htmlFor = input.id;
-  return make("div", "field", label, input);
+  return field(t(name), input, `filter-${name}`);
 }
 
 const words = make("input");
@@ -42,7 +39,7 @@ Object.assign(words, { type: "search", maxLength: 80, autocomplete: "off" });
 node("filter").append(
   choice("state", ["open", "closed", "all"].map((one) => [one, t(`state_${one}`)])),
   choice("ward", [["", t("all_wards")]]),
-  field("technician", words),
+  filter("technician", words),
   choice("span", SPANS.map((n) => [n, n ? t("last_days", { n }) : t("ever")])),
 );
 const form = node("filter").elements;
