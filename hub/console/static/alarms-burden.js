@@ -1,7 +1,7 @@
 // The burden: how many alarms there were, of which rules and beds, how long they lasted and how soon somebody came.
 
 import { get } from "./api.js";
-import { field, make, mark, say } from "./dom.js";
+import { columns, field, make, mark, rowHead, say } from "./dom.js";
 import { translator } from "./language.js";
 import { live } from "./live.js";
 import { span } from "./times.js";
@@ -80,14 +80,13 @@ function row([name, note], count, most, perDay, short, lasted, length = count, r
     line.append(mark_);
   }
   line.setAttribute("aria-hidden", "true");
-  const head = Object.assign(make("th", "", name, make("span", "soft small", note ? ` ${note}` : "")), { scope: "row" });
+  const head = rowHead(name, make("span", "soft small", note ? ` ${note}` : ""));
   const cells = [perDay, short, lasted].map((text) => make("td", "number", text ?? "–"));
   return make("tr", "", head, make("td", "number", String(count)), make("td", "bar-cell", line), ...cells);
 }
 
 function table(caption, heads, rows) {
-  const head = heads.map((text) => Object.assign(make("th", "", text), { scope: "col" }));
-  return make("table", "", make("caption", "", caption), make("thead", "", make("tr", "", ...head)), make("tbody", "", ...rows));
+  return make("table", "", make("caption", "", caption), columns(heads), make("tbody", "", ...rows));
 }
 
 const number = (value) => (value === null ? null : value.toFixed(value < 10 ? 1 : 0));

@@ -1,7 +1,7 @@
 // What happened: every transition of every alarm, newest first, who did what and why.
 
 import { get } from "./api.js";
-import { button, field, make, mark, say } from "./dom.js";
+import { button, columns, field, make, mark, say } from "./dom.js";
 import { translator } from "./language.js";
 import { may } from "./bed-deeds.js";
 import { dateTime, fromField, fullTime, toField } from "./times.js";
@@ -30,12 +30,12 @@ export class Past {
     const bar = make("div", "toolbar", ...fields.map(([key, input]) => field(t(key), input, `history-${key}`)), this.csv);
     for (const input of [this.from, this.to]) input.addEventListener("change", () => this.load());
     for (const input of [this.rule, this.priority]) input.addEventListener("input", () => this.#list());
-    const head = ["time", "bed", "what", "who", "why"].map((key) => Object.assign(make("th", "", t(`column_${key}`)), { scope: "col" }));
+    const head = columns(["time", "bed", "what", "who", "why"].map((key) => t(`column_${key}`)));
     this.body = make("tbody");
     this.empty = make("p", "empty", common("loading"));
     this.older = button(t("older"), () => this.#more());
     this.older.hidden = true;
-    const table = make("table", "cards", make("caption", "unseen", t("tab_history")), make("thead", "", make("tr", "", ...head)), this.body);
+    const table = make("table", "cards", make("caption", "unseen", t("tab_history")), head, this.body);
     root.append(bar, make("div", "panel scroll", table, this.empty, make("div", "choices", this.older)));
   }
 

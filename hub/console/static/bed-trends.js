@@ -2,7 +2,7 @@
 
 import "./trend-chart.js";
 import { get } from "./api.js";
-import { button, field, make, mark, say } from "./dom.js";
+import { button, column, field, make, mark, rowHead, say } from "./dom.js";
 import { live } from "./live.js";
 import { dateTime, minuteTime, shortTime } from "./times.js";
 import { HOUR, RANGES, addressOf, beyond, columnText, intervalsFor, lanesOf, questionOf, rangeOf, rowsOf, valueAt } from "./trend-data.js";
@@ -159,24 +159,17 @@ export class Trends {
 function tableOf(answer, from, minutes, t) {
   const lines = lanesOf(answer).flatMap((lane) => lane.lines.map((line) => ({ line, unit: lane.unit })));
   if (lines.length === 0) return make("p", "empty", t("nothing_in_span"));
-  const head = make("tr", "", th(t("time")), ...lines.map(({ line, unit }) => th(`${line.label} ${unit}`.trim(), "number")), th(t("alarms")));
+  const head = make("tr", "", column(t("time")), ...lines.map(({ line, unit }) => column(`${line.label} ${unit}`.trim(), "number")), column(t("alarms")));
   const body = make("tbody");
   const step = answer.step_ms;
   for (let time = answer.to - step; time >= answer.from; time -= step) {
     const cells = lines.map(({ line }) => cell(line, time, step, t));
     if (cells.every((one) => "empty" in one.dataset) && time > live.picture.time(performance.now())) continue;
-    const row = make("th", "nowrap", shortTime(time));
-    row.scope = "row";
+    const row = rowHead(shortTime(time));
+    row.className = "nowrap";
     body.append(make("tr", "", row, ...cells, make("td", "", alarmsAt(answer, time, step))));
   }
-  const table = make("table", "", make("caption", "", t("table_caption", { n: minutes })), make("thead", "", head), body);
-  return table;
-}
-
-function th(text, name = "") {
-  const node = make("th", name, text);
-  node.scope = "col";
-  return node;
+  return make("table", "", make("caption", "", t("table_caption", { n: minutes })), make("thead", "", head), body);
 }
 
 function cell(line, time, step, t) {

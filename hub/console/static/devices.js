@@ -3,7 +3,7 @@
 
 import "./shell.js";
 import { get } from "./api.js";
-import { keep, labelOf, make, mark, say } from "./dom.js";
+import { columns, keep, labelOf, make, mark, rowHead, say } from "./dom.js";
 import { strip } from "./devices-strip.js";
 import { translate, translator } from "./language.js";
 import { live } from "./live.js";
@@ -69,8 +69,8 @@ function drawFleet() {
 // One gateway and its devices
 
 function gateway(name) {
-  const heads = ["device", "state", "since", "line", "uptime", "ticket"].map((key) => Object.assign(make("th", "", t(`column_${key}`)), { scope: "col" }));
-  const table = make("table", "cards", make("caption", "unseen", t("gateway", { name })), make("thead", "", make("tr", "", ...heads)), make("tbody"));
+  const head = columns(["device", "state", "since", "line", "uptime", "ticket"].map((key) => t(`column_${key}`)));
+  const table = make("table", "cards", make("caption", "unseen", t("gateway", { name })), head, make("tbody"));
   return make("article", "panel gateway stack", make("h3", "", t("gateway", { name })), make("dl", "facts"), make("div", "scroll", table));
 }
 
@@ -102,7 +102,7 @@ function factsOf({ said, spooled, accepted, durability, reason, version, clock_o
 function row(one) {
   const link = make("a", "", one.device || t("itself"));
   link.href = `#${nameOf(one)}`;
-  return make("tr", "", Object.assign(make("th", "", link, make("span", "soft small")), { scope: "row" }), ...Array.from({ length: 5 }, () => make("td")));
+  return make("tr", "", rowHead(link, make("span", "soft small")), ...Array.from({ length: 5 }, () => make("td")));
 }
 
 function drawRow(line, one) {
@@ -149,8 +149,8 @@ async function drawOne(focus = false) {
   try {
     const stretches = await get(`${path}?from=${from}&to=${to}`);
     const rows = [...stretches].reverse().map((one) => make("tr", "", make("td", "", chip(one.state)), make("td", "nowrap", dateTime(one.start)), make("td", "nowrap", span((one.end ?? to) - one.start)), make("td", "", one.message)));
-    const heads = ["state", "since", "lasted", "why"].map((key) => Object.assign(make("th", "", t(`column_${key}`)), { scope: "col" }));
-    const table = make("table", "", make("caption", "", t("went_through")), make("thead", "", make("tr", "", ...heads)), make("tbody", "", ...rows));
+    const heads = columns(["state", "since", "lasted", "why"].map((key) => t(`column_${key}`)));
+    const table = make("table", "", make("caption", "", t("went_through")), heads, make("tbody", "", ...rows));
     const open = make("a", "button small", t("all_tickets"));
     open.href = "/tickets";
     root.replaceChildren(head, ...(stretches.length ? [strip(stretches, from, to, t("went_through")), make("div", "row spread soft small", make("span", "", dateTime(from)), make("span", "", dateTime(to))), make("div", "scroll", table)] : [make("p", "empty", t("nothing_known"))]), open);

@@ -49,6 +49,23 @@ export function field(text, input, id, name = "field") {
   return make("div", name, labelOf(input, text), input);
 }
 
+// The head of a column of a table; one without words heads nothing.
+export function column(text, name = "") {
+  const cell = make(text ? "th" : "td", name, text);
+  if (text) cell.scope = "col";
+  return cell;
+}
+
+// The head of a table, of a column for each text.
+export const columns = (texts) => make("thead", "", make("tr", "", ...texts.map((text) => column(text))));
+
+// The cell that says what its row is about.
+export function rowHead(...children) {
+  const cell = make("th", "", ...children);
+  cell.scope = "row";
+  return cell;
+}
+
 // Makes the children of `parent` those of `items`, keeping the nodes of items that stay: focus survives.
 export function keep(parent, items, keyOf, create, update) {
   const old = new Map([...parent.children].map((node) => [node.dataset.key, node]));

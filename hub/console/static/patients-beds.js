@@ -1,7 +1,7 @@
 // The beds: who lies there, since when, with which devices; patients come, move and go.
 
 import { post } from "./api.js";
-import { button, keep, make, mark, say } from "./dom.js";
+import { button, columns, keep, make, mark, rowHead, say } from "./dom.js";
 import { ask } from "./dialogs.js";
 import { Person } from "./patients-person.js";
 import { tell } from "./shell.js";
@@ -14,9 +14,9 @@ export class Beds {
     this.root = root;
     this.page = page;
     const { t } = page;
-    const head = make("tr", "", ...["bed", "patient", "since", "devices", "acts"].map((name) => column(name === "acts" ? "" : t(`column_${name}`))));
+    const head = columns(["bed", "patient", "since", "devices", "acts"].map((name) => (name === "acts" ? "" : t(`column_${name}`))));
     this.body = make("tbody");
-    const table = make("table", "cards", make("thead", "", head), this.body);
+    const table = make("table", "cards", head, this.body);
     this.empty = make("p", "empty", t("not_heard"));
     this.split = make("div", "split", make("div", "panel scroll", table, this.empty));
     root.append(make("p", "hint", t("beds_hint")), this.split);
@@ -36,8 +36,7 @@ export class Beds {
   }
 
   #row() {
-    const row = make("tr", "", make("th"), make("td", "", make("div", "who", make("b"), make("span", "soft"))), make("td"), make("td"), make("td", "", make("div", "acts")));
-    row.firstChild.scope = "row";
+    const row = make("tr", "", rowHead(), make("td", "", make("div", "who", make("b"), make("span", "soft"))), make("td"), make("td"), make("td", "", make("div", "acts")));
     row.children[3].append(make("div", "devices-of"));
     return row;
   }
@@ -159,10 +158,4 @@ export const timed = (said) => (said.time ? { time: fromField(said.time) } : {})
 export function place(one, t) {
   const name = `${one.wardTitle} · ${one.title || one.bed}`;
   return one.patient ? `${name} – ${t("swap_with", { patient: one.patient_initials || one.patient })}` : `${name} – ${t("free")}`;
-}
-
-export function column(text) {
-  const cell = make(text ? "th" : "td", "", text);
-  if (text) cell.scope = "col";
-  return cell;
 }

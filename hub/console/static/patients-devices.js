@@ -1,9 +1,9 @@
 // The devices: at which bed each stands, since when, where it stood, and how it is moved.
 
 import { get, post } from "./api.js";
-import { button, keep, make, say } from "./dom.js";
+import { button, columns, keep, make, rowHead, say } from "./dom.js";
 import { ask } from "./dialogs.js";
-import { column, timed, when } from "./patients-beds.js";
+import { timed, when } from "./patients-beds.js";
 import { tell } from "./shell.js";
 import { dateTime } from "./times.js";
 
@@ -12,10 +12,10 @@ export class Placements {
     this.page = page;
     this.found = [];
     const { t } = page;
-    const head = make("tr", "", ...["device", "bed", "since", "by", "acts"].map((name) => column(name === "acts" ? "" : t(`column_${name}`))));
+    const head = columns(["device", "bed", "since", "by", "acts"].map((name) => (name === "acts" ? "" : t(`column_${name}`))));
     this.body = make("tbody");
     this.empty = make("p", "empty", t("loading"));
-    root.append(make("p", "hint", t("devices_hint")), make("div", "panel scroll", make("table", "cards", make("thead", "", head), this.body), this.empty));
+    root.append(make("p", "hint", t("devices_hint")), make("div", "panel scroll", make("table", "cards", head, this.body), this.empty));
   }
 
   async load() {
@@ -37,8 +37,6 @@ export class Placements {
   #row(one) {
     const { t } = this.page;
     const name = `${one.gateway}/${one.device}`;
-    const head = make("th", "", name);
-    head.scope = "row";
     const where = one.bed === null ? make("td", "free", t("at_no_bed")) : make("td", "", this.#title(one));
     const acts = make("div", "acts");
     const past = make("div", "changes");
@@ -53,7 +51,7 @@ export class Placements {
       acts.append(move);
     }
     acts.append(past);
-    return make("tr", "", head, where, make("td", "", one.start ? dateTime(one.start) : t("ever")), make("td", "", one.by || t("settings")), make("td", "", acts));
+    return make("tr", "", rowHead(name), where, make("td", "", one.start ? dateTime(one.start) : t("ever")), make("td", "", one.by || t("settings")), make("td", "", acts));
   }
 
   #title(one) {

@@ -1,8 +1,7 @@
 // A CSV file of stays: looked at first, then taken whole.
 
 import { ask as send } from "./api.js";
-import { field, make, say } from "./dom.js";
-import { column } from "./patients-beds.js";
+import { columns, field, make, say } from "./dom.js";
 import { tell } from "./shell.js";
 import { dateTime } from "./times.js";
 
@@ -59,7 +58,7 @@ export function openImport(page) {
 }
 
 function table(lines, t) {
-  const head = make("tr", "", ...["line", "bed", "patient", "from", "to", "outcome"].map((name) => column(t(`column_${name}`))));
+  const head = columns(["line", "bed", "patient", "from", "to", "outcome"].map((name) => t(`column_${name}`)));
   const rows = lines.flatMap((line) => {
     const chip = make("span", "chip", t(`outcome_${line.outcome}`));
     if (TONES[line.outcome]) chip.dataset.tone = TONES[line.outcome];
@@ -73,5 +72,5 @@ function table(lines, t) {
     why.colSpan = 6;
     return [row, make("tr", "why", why)];
   });
-  return make("table", "", make("thead", "", head), make("tbody", "", ...rows));
+  return make("table", "", head, make("tbody", "", ...rows));
 }

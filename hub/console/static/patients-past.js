@@ -1,8 +1,7 @@
 // Stays that are over, to look up and to put right.
 
 import { get } from "./api.js";
-import { button, field, make, say } from "./dom.js";
-import { column } from "./patients-beds.js";
+import { button, columns, field, make, rowHead, say } from "./dom.js";
 import { correct } from "./patients-person.js";
 import { dateTime } from "./times.js";
 
@@ -15,12 +14,12 @@ export class Past {
     this.input = make("input");
     Object.assign(this.input, { type: "search", maxLength: 31, autocomplete: "off" });
     this.input.addEventListener("change", () => this.load());
-    const head = make("tr", "", ...["patient", "bed", "from", "to", "by", "acts"].map((name) => column(name === "acts" ? "" : t(`column_${name}`))));
+    const head = columns(["patient", "bed", "from", "to", "by", "acts"].map((name) => (name === "acts" ? "" : t(`column_${name}`))));
     this.body = make("tbody");
     this.empty = make("p", "empty", t("loading"));
     root.append(
       make("div", "toolbar", field(t("find_patient"), this.input, "past-patient")),
-      make("div", "panel scroll", make("table", "cards", make("thead", "", head), this.body), this.empty),
+      make("div", "panel scroll", make("table", "cards", head, this.body), this.empty),
     );
   }
 
@@ -44,8 +43,7 @@ export class Past {
 
   #row(stay) {
     const { t } = this.page;
-    const who = make("th", "", make("div", "who", make("b", "", stay.initials || stay.patient), make("span", "soft", stay.initials ? stay.patient : "")));
-    who.scope = "row";
+    const who = rowHead(make("div", "who", make("b", "", stay.initials || stay.patient), make("span", "soft", stay.initials ? stay.patient : "")));
     const acts = make("div", "acts");
     if (this.page.may("adt")) {
       const put = button(t("correct"), async () => { if (await correct(stay, this.page)) this.load(); }, "button small");

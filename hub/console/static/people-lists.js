@@ -1,6 +1,6 @@
 // The lists of the page of people: rows of text, the deeds at their end, and a secret that is shown once.
 
-import { button, make } from "./dom.js";
+import { button, columns, make } from "./dom.js";
 import { translator } from "./language.js";
 import { dateTime } from "./times.js";
 
@@ -14,14 +14,13 @@ export const rightsText = (rights) => rights.map((right) => t(`right_${right}`))
 // A table of `rows`: [{cells, deeds}], where a cell is text or a node and a deed is [text, function, danger].
 export function table(caption, heads, rows) {
   if (rows.length === 0) return make("p", "empty", words("nothing"));
-  const head = make("tr", "", ...heads.map((text) => Object.assign(make("th", "", text), { scope: "col" })));
   const body = rows.map(({ cells, deeds = [] }) => {
     const buttons = deeds.map(([text, deed, danger]) => button(text, deed, danger ? "button small danger" : "button small"));
     const all = cells.map((cell) => make("td", "", cell));
     return make("tr", "", ...all, ...(heads.length > cells.length ? [make("td", "", make("div", "row", ...buttons))] : []));
   });
   const title = make("caption", "unseen", caption);
-  return make("table", "", title, make("thead", "", head), make("tbody", "", ...body));
+  return make("table", "", title, columns(heads), make("tbody", "", ...body));
 }
 
 export function chip(text, tone) {

@@ -3,7 +3,7 @@
 import "./shell.js";
 import { get } from "./api.js";
 import { askAndDo, may, send } from "./bed-deeds.js";
-import { button, field, keep, make, mark, say } from "./dom.js";
+import { button, columns, field, keep, make, mark, rowHead, say } from "./dom.js";
 import { translate, translator } from "./language.js";
 import { live } from "./live.js";
 import { me } from "./shell.js";
@@ -70,10 +70,10 @@ async function load() {
 
 // The list
 
-const heads = ["number", "device", "fault", "technician", "opened", "state"].map((key) => Object.assign(make("th", "", t(`column_${key}`)), { scope: "col" }));
+const head = columns(["number", "device", "fault", "technician", "opened", "state"].map((key) => t(`column_${key}`)));
 const body = make("tbody");
 const empty = make("p", "empty", common("loading"));
-node("list").append(make("table", "cards", make("caption", "unseen", t("heading")), make("thead", "", make("tr", "", ...heads)), body), empty);
+node("list").append(make("table", "cards", make("caption", "unseen", t("heading")), head, body), empty);
 
 function drawList() {
   keep(body, tickets, (ticket) => ticket.ticket, row, (line, ticket) => {
@@ -93,8 +93,7 @@ function drawList() {
 function row(ticket) {
   const link = make("a");
   link.href = `#${ticket.ticket}`;
-  const head = Object.assign(make("th", "", link), { scope: "row" });
-  return make("tr", "", head, ...Array.from({ length: 5 }, () => make("td")));
+  return make("tr", "", rowHead(link), ...Array.from({ length: 5 }, () => make("td")));
 }
 
 const equipment = (ticket) => (ticket.device ? `${ticket.gateway}/${ticket.device}` : ticket.gateway);
