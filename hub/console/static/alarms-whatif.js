@@ -1,7 +1,7 @@
 // What if: another limit, judged over the readings that were kept; nothing is changed.
 
 import { ask, get } from "./api.js";
-import { button, field, make, say } from "./dom.js";
+import { button, field, make, say, shape } from "./dom.js";
 import { translator } from "./language.js";
 import { may } from "./bed-deeds.js";
 import { live } from "./live.js";
@@ -13,7 +13,6 @@ const common = await translator("phrases");
 const HOURS = [1, 4, 8, 24, 72];
 const HOUR = 3_600_000;
 const PATIENCE_MS = 75_000; // the console itself gives up after a minute
-const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 1000;
 
 export class WhatIf {
@@ -123,10 +122,4 @@ export class WhatIf {
     });
     return picture;
   }
-}
-
-function shape(name, attributes) {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value));
-  return node;
 }

@@ -28,6 +28,13 @@ export function make(tag, name = "", ...children) {
   return node;
 }
 
+// A shape of a drawing, or the drawing itself: an element of SVG with its attributes.
+export function shape(tag, attributes) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
+  return node;
+}
+
 // A button that says `text` and does `deed`.
 export function button(text, deed, name = "button") {
   const node = make("button", name, text);
