@@ -48,8 +48,9 @@ function draw() {
   const wanted = node("state").value;
   const shown = equipment.filter((one) => !wanted || one.state === wanted);
   const names = [...new Set(shown.map((one) => one.gateway))];
-  keep(node("list"), trouble ? [null] : names, (name) => name ?? "", (name) => (name === null ? make("p", "panel empty") : gateway(name)), (part, name) => (name === null ? say(part, trouble) : drawGateway(part, name, shown)));
-  if (!trouble && names.length === 0) node("list").replaceChildren(make("p", "panel empty", t("none_so")));
+  keep(node("gateways"), trouble ? [] : names, (name) => name, gateway, (part, name) => drawGateway(part, name, shown));
+  say(node("none"), trouble || t("none_so"));
+  node("none").hidden = !trouble && names.length > 0;
 }
 
 // How many are how, devices and gateways together
