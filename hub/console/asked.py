@@ -8,10 +8,11 @@ from fastapi import Query
 
 from hub.console.answers import Refusal
 from hub.console.console import Console
-from hub.console.times import parse_time
+from hub.console.times import read_span
 from vitals.identity import BedKey
 
 HOUR_MS = 3_600_000
+END_OF_TIME = 2**62
 
 From = Annotated[str | None, Query(alias="from", description="ISO 8601 or epoch ms")]
 To = Annotated[str | None, Query(alias="to", description="ISO 8601 or epoch ms, exclusive; default: now")]
@@ -25,15 +26,23 @@ def known_bed(here: Console, ward: str, bed: str) -> BedKey:
     return key
 
 
-def span(here: Console, start: str | None, end: str | None, usual_ms: int, most_ms: int) -> tuple[int, int]:
+def span(
+    here: Console, start: str | None, end: str | None, usual_ms: int, most_ms: int | None = None
+) -> tuple[int, int]:
     """[from, to) of a question: `usual_ms` before `to` where nothing is said. Raises Refusal."""
-    try:
-        high = parse_time("to", end) if end is not None else here.clock.wall_ms()
-        low = parse_time("from", start) if start is not None else max(0, high - usual_ms)
-    except ValueError as error:
-        raise Refusal(422, str(error)) from error
-    if low >= high:
-        raise Refusal(422, "`from` must be before `to`")
-    if high - low > most_ms:
+    low, high = _read(start, end, here.clock.wall_ms(), usual_ms)
+    if most_ms is not None and high - low > most_ms:
         raise Refusal(422, f"`from` and `to` are further apart than {most_ms // HOUR_MS} h; ask for less at once")
     return low, high
+
+
+def open_span(start: str | None, end: str | None) -> tuple[int, int]:
+    """[from, to) of a question: without an end where nothing is said. Raises Refusal."""
+    return _read(start, end, END_OF_TIME, END_OF_TIME)
+
+
+def _read(start: str | None, end: str | None, now: int, usual_ms: int) -> tuple[int, int]:
+    try:
+        return read_span(start, end, now, usual_ms)
+    except ValueError as error:
+        raise Refusal(422, str(error)) from error

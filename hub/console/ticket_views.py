@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from hub.console.printable import printable
+from hub.console.times import DAY_MS
 from hub.tickets.ledger import Present, Stretch, Told
 from rules.fleet import Equipment
 from rules.tickets import Ticket
 from rules.uptime import Uptime
 from vitals.identity import BedKey
 
-DAY_MS = 86_400_000
 SPANS = {"24h": DAY_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS}
 
 

@@ -1,10 +1,11 @@
-"""Times in a query: ISO 8601 or epoch milliseconds, read into UTC milliseconds."""
+"""Times people give: ISO 8601 or epoch milliseconds, read into UTC milliseconds."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
 
+DAY_MS = 86_400_000
 LATEST = 253_402_300_799_999  # the end of the year 9999
 
 # A plus sign that was not escaped in a URL arrives as a space.
@@ -26,6 +27,17 @@ def parse_time(name: str, text: str) -> int:
     if not 0 <= time <= LATEST:
         raise ValueError(f"`{name}` must lie between 1970 and 9999, not at {text[:40]!r}")
     return time
+
+
+def read_span(
+    start: str | None, end: str | None, now: int, usual_ms: int, names: tuple[str, str] = ("from", "to")
+) -> tuple[int, int]:
+    """[start, end), by default from `usual_ms` before the end until `now`. Raises ValueError with one sentence."""
+    high = parse_time(names[1], end) if end is not None else now
+    low = parse_time(names[0], start) if start is not None else max(0, high - usual_ms)
+    if low >= high:
+        raise ValueError(f"`{names[0]}` must be before `{names[1]}`")
+    return low, high
 
 
 def _sentence(name: str, text: str) -> str:

@@ -11,10 +11,10 @@ from typing import BinaryIO
 from chassis.clock import SystemClock
 from chassis.settings import read_settings
 from hub.console.export import iso
+from hub.console.times import DAY_MS, read_span
 from hub.export.export import Asked, Export
 from hub.export.file import whole_file
 from hub.export.formats import FORMATS, make_format
-from hub.export.spans import read_span
 from hub.export.tables import EXPORTS
 from hub.history import History
 from hub.registry import Registry
@@ -90,7 +90,7 @@ def _asked(arguments: argparse.Namespace, registry: Registry) -> Asked:
     if bed is not None and ward is None:
         raise UsageError("--bed needs --ward: beds of several wards may have the same name")
     try:
-        start, end = read_span(arguments.start, arguments.end, SystemClock().wall_ms(), ("--from", "--to"))
+        start, end = read_span(arguments.start, arguments.end, SystemClock().wall_ms(), DAY_MS, ("--from", "--to"))
     except ValueError as error:
         raise UsageError(str(error)) from error
     return Asked(start, end, None if ward is None else (ward,), bed)

@@ -9,15 +9,13 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.console.answers import Answer, Refusal, reference, says
+from hub.console.asked import open_span
 from hub.console.console import Console, Here
 from hub.console.orders import NAMED, carry_out, signed
 from hub.console.printable import printable
 from hub.console.rights import Me, Person, needs
-from hub.console.times import parse_time
 from hub.console.views import AlarmEventView, AlarmView, CommandView, alarm_view, event_view
 from vitals.commands import Action, Command
-
-END_OF_TIME = 2**62
 
 router = APIRouter(tags=["alarms"])
 
@@ -54,7 +52,7 @@ async def alarms(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
 ) -> Response:
     """The alarms of now, or what the journal says happened."""
-    low, high = _span(start, end)
+    low, high = open_span(start, end)
     if state == "active":
         found = [alarm for alarm in here.wards.alarms(ward, bed) if me.sees(alarm.ward) and low <= alarm.raised < high]
         return Answer([alarm_view(alarm) for alarm in found[:limit]])
@@ -88,14 +86,3 @@ async def _ask(here: Console, me: Person, action: Action, number: str, deed: Dee
     command = Command(request=uuid.uuid4().hex, alarm=number, by=by, reason=printable(deed.reason))
     result = await carry_out(here.commands, action, command, look_at="bed")
     return Answer(CommandView(alarm=number, state=result.state, time=result.time))
-
-
-def _span(start: str | None, end: str | None) -> tuple[int, int]:
-    try:
-        low = parse_time("from", start) if start is not None else 0
-        high = parse_time("to", end) if end is not None else END_OF_TIME
-    except ValueError as error:
-        raise Refusal(422, str(error)) from error
-    if low >= high:
-        raise Refusal(422, "`from` must be before `to`")
-    return low, high

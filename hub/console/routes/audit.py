@@ -7,14 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from hub.console.answers import Answer, Refusal, says
+from hub.console.answers import Answer, says
+from hub.console.asked import open_span
 from hub.console.console import Here
 from hub.console.people.audit_views import AuditView, Wanted, deed_view, deeds_wanted, newest, trail_view, trail_wanted
 from hub.console.people.proof import Proof, prove
 from hub.console.rights import needs
-from hub.console.times import parse_time
-
-END_OF_TIME = 2**62
 
 router = APIRouter(tags=["people"])
 
@@ -33,14 +31,7 @@ async def audit(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
 ) -> Response:
     """Commands to the hub, and sign-ins, accounts, tokens and screens."""
-    try:
-        low = parse_time("from", start) if start is not None else 0
-        high = parse_time("to", end) if end is not None else END_OF_TIME
-    except ValueError as error:
-        raise Refusal(422, str(error)) from error
-    if low >= high:
-        raise Refusal(422, "`from` must be before `to`")
-    wanted = Wanted(low, high, by, action, limit)
+    wanted = Wanted(*open_span(start, end), by, action, limit)
     query, values = deeds_wanted(wanted)
     deeds = await here.archive.query(lambda history: history.select(query, *values))
     trail_query, trail_values = trail_wanted(wanted)

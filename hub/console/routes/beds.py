@@ -8,16 +8,13 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from hub.console.answers import Answer, Refusal, says
-from hub.console.console import Console, Here
+from hub.console.asked import HOUR_MS, known_bed, span
+from hub.console.console import Here
 from hub.console.export import Pages, ReadingView, as_csv, as_json
 from hub.console.rights import Me, needs
-from hub.console.times import parse_time
 from hub.console.views import BedView
 from hub.history import History
-from vitals.identity import BedKey
 from vitals.parameters import PARAMETERS
-
-HOUR_MS = 3_600_000
 
 router = APIRouter(tags=["beds"])
 
@@ -65,9 +62,8 @@ async def readings(
     accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     """What was measured at a bed in a span of time, oldest first. A missing value is absent, never 0."""
-    if BedKey(ward, bed) not in here.wards.registry.bed_titles:
-        raise Refusal(404, f"there is no bed {ward[:40]}/{bed[:40]}; GET /api/v1/beds lists them")
-    low, high = _span(here, start, end)
+    known_bed(here, ward, bed)
+    low, high = span(here, start, end, HOUR_MS)
     picked = _parameters(parameter)
     await here.archive.query(History.latest_position)  # what cannot be read is refused before the answer begins
     pages = here.archive.readings(ward, bed, low, high)
@@ -81,17 +77,6 @@ def _csv(name: str, pages: Pages, picked: list[str] | None) -> Response:
     lines = as_csv(pages, picked or list(PARAMETERS), picked=picked is not None)
     disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=disposition)
-
-
-def _span(here: Console, start: str | None, end: str | None) -> tuple[int, int]:
-    try:
-        high = parse_time("to", end) if end is not None else here.clock.wall_ms()
-        low = parse_time("from", start) if start is not None else max(0, high - HOUR_MS)
-    except ValueError as error:
-        raise Refusal(422, str(error)) from error
-    if low >= high:
-        raise Refusal(422, "`from` must be before `to`")
-    return low, high
 
 
 def _parameters(asked: list[str] | None) -> list[str] | None:

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Response
 
 from hub.burden import burden_of
 from hub.console.answers import Answer, Refusal, says
-from hub.console.console import Console, Here
+from hub.console.asked import span
+from hub.console.console import Here
 from hub.console.rights import Me, needs
-from hub.console.times import parse_time
 from rules.burden import DAY_MS, Burden
 
 LONGEST_MS = 92 * DAY_MS  # a quarter of a year; longer ones are for `wardline report`
@@ -40,23 +40,12 @@ async def burden(
         me.require("view", ward)
     elif me.wards is not None:
         raise Refusal(403, f"{me.name} sees some wards only: say which, ?ward=ID")
-    low, high = _span(here, start, end)
+    low, high = span(here, start, end, DAY_MS)
+    if high - low > LONGEST_MS:
+        raise Refusal(422, f"the span may be at most {LONGEST_MS // DAY_MS} days; `wardline report` takes longer ones")
     now = here.clock.wall_ms()
     return Answer(
         await here.archive.query(
             lambda history: burden_of(history, registry.bed_titles, start=low, end=high, now=now, ward=ward)
         )
     )
-
-
-def _span(here: Console, start: str | None, end: str | None) -> tuple[int, int]:
-    try:
-        high = parse_time("to", end) if end is not None else here.clock.wall_ms()
-        low = parse_time("from", start) if start is not None else max(0, high - DAY_MS)
-    except ValueError as error:
-        raise Refusal(422, str(error)) from error
-    if low >= high:
-        raise Refusal(422, "`from` must be before `to`")
-    if high - low > LONGEST_MS:
-        raise Refusal(422, f"the span may be at most {LONGEST_MS // DAY_MS} days; `wardline report` takes longer ones")
-    return low, high

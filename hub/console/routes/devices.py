@@ -8,17 +8,17 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from hub.console.answers import Answer, Refusal, says
+from hub.console.asked import span
 from hub.console.console import Console, Here
 from hub.console.rights import Me, Person, needs
 from hub.console.ticket_views import (
-    DAY_MS,
     SPANS,
     EquipmentView,
     StretchView,
     equipment_view,
     stretch_view,
 )
-from hub.console.times import parse_time
+from hub.console.times import DAY_MS
 from hub.registry import Registry
 from hub.tickets.ledger import Ledger
 from rules.fleet import Equipment
@@ -70,14 +70,8 @@ async def gateway_history(here: Here, me: Me, gateway: str, start: _From = None,
 async def _history(here: Console, me: Person, equipment: Equipment, start: str | None, end: str | None) -> Response:
     if equipment not in dict(_equipment(here.wards.registry)) or not _sees(here, me, equipment):
         raise Refusal(404, f"there is no {str(equipment)[:80]}; GET /api/v1/devices lists them")
+    low, high = span(here, start, end, 7 * DAY_MS)
     now = here.clock.wall_ms()
-    try:
-        high = parse_time("to", end) if end is not None else now
-        low = parse_time("from", start) if start is not None else max(0, high - 7 * DAY_MS)
-    except ValueError as error:
-        raise Refusal(422, str(error)) from error
-    if low >= high:
-        raise Refusal(422, "`from` must be before `to`")
     found = await here.archive.query(lambda history: Ledger(history.select).stretches(equipment, low, high, now))
     return Answer([stretch_view(one) for one in found])
 

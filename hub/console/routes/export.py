@@ -10,12 +10,13 @@ from fastapi.responses import StreamingResponse
 
 from hub.console.answers import Refusal, says
 from hub.console.archive import Archive
+from hub.console.asked import span
 from hub.console.console import Here
 from hub.console.export import iso
 from hub.console.rights import Me, needs
+from hub.console.times import DAY_MS
 from hub.export.export import Asked, Export
 from hub.export.formats import MEDIA, make_format
-from hub.export.spans import read_span
 from hub.export.tables import EXPORTS
 from hub.history import History
 from vitals.errors import UsageError
@@ -52,10 +53,7 @@ async def export(
         if ward not in registry.wards or (bed is not None and BedKey(ward, bed) not in registry.bed_titles):
             raise Refusal(404, f"there is no {'/'.join(filter(None, (ward[:40], bed)))}; GET /api/v1/beds lists them")
         me.require("export", ward)
-    try:
-        low, high = read_span(start, end, here.clock.wall_ms(), ("from", "to"))
-    except ValueError as error:
-        raise Refusal(422, str(error)) from error
+    low, high = span(here, start, end, DAY_MS)
     wards = (ward,) if ward is not None else None if me.wards is None else tuple(sorted(me.wards))
     try:
         made = Export(EXPORTS[table], make_format(format, EXPORTS[table]), Asked(low, high, wards, bed))

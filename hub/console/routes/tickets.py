@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub.console.answers import Answer, Refusal, says
+from hub.console.asked import open_span
 from hub.console.console import Console, Here
 from hub.console.orders import NAMED, carry_out, signed
 from hub.console.printable import printable
@@ -20,13 +21,10 @@ from hub.console.ticket_views import (
     ticket_view,
     told_view,
 )
-from hub.console.times import parse_time
 from hub.tickets.export import tickets_csv
 from hub.tickets.ledger import Asked, Ledger
 from rules.tickets import Ticket
 from vitals.commands import Action, TicketCommand
-
-END_OF_TIME = 2**62
 
 router = APIRouter(tags=["tickets"])
 
@@ -88,7 +86,7 @@ class _Filter:
         end: Annotated[str | None, Query(alias="to", description="opened before")] = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
     ) -> None:
-        low, high = _span(start, end)
+        low, high = open_span(start, end)
         self.asked = Asked(
             state=state,
             gateway=gateway,
@@ -216,14 +214,3 @@ async def _check_ward(here: Console, me: Person, ticket: int | None, device: str
 def _csv(found: list[Ticket]) -> Response:
     disposition = {"Content-Disposition": 'attachment; filename="tickets.csv"'}
     return Response(tickets_csv(found), media_type="text/csv; charset=utf-8", headers=disposition)
-
-
-def _span(start: str | None, end: str | None) -> tuple[int, int]:
-    try:
-        low = parse_time("from", start) if start is not None else 0
-        high = parse_time("to", end) if end is not None else END_OF_TIME
-    except ValueError as error:
-        raise Refusal(422, str(error)) from error
-    if low >= high:
-        raise Refusal(422, "`from` must be before `to`")
-    return low, high

@@ -26,8 +26,7 @@ from hub.console.people.views import (
 from hub.console.printable import printable
 from hub.console.rights import Me, Right, needs, open_to_all
 from hub.console.routes.people import Wards, check_wards
-
-DAY_MS = 24 * 3_600_000
+from hub.console.times import DAY_MS
 
 router = APIRouter(tags=["people"])
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from starlette.websockets import WebSocket
 
 from hub.console.answers import Answer, Refusal, says
+from hub.console.asked import known_bed
 from hub.console.console import Here
 from hub.console.rights import Me, needs
 from hub.console.sockets import TOO_MANY, pump
@@ -63,8 +64,7 @@ async def waves(
     channel: Annotated[list[str] | None, Query(description="only these; may be repeated")] = None,
 ) -> Response:
     """The stored waves of a bed in a span of at most ten minutes."""
-    if BedKey(ward, bed) not in here.wards.registry.bed_titles:
-        raise Refusal(404, f"there is no bed {ward[:40]}/{bed[:40]}; GET /api/v1/beds lists them")
+    known_bed(here, ward, bed)
     try:
         high = parse_time("to", end) if end is not None else here.clock.wall_ms()
         low = parse_time("from", start) if start is not None else max(0, high - MINUTE_MS)
