@@ -127,6 +127,11 @@ class Script:
         told = not self.reported or (self.reported[-1].id in self.raised() and not self._untold)
         return told and not self._waiting and not self._unanswered
 
+    @property
+    def open(self) -> str:
+        """What has no answer, for a failing test."""
+        return f"records {sorted(self._waiting)}, commands {sorted(self._unanswered)}, untold {self._untold}"
+
     def raised(self) -> set[str]:
         """The alarms of patients heard as raised."""
         return {

@@ -108,7 +108,7 @@ class Ward:
         """Pump until it holds; its answer."""
         deadline = time.monotonic() + seconds
         while not (found := condition()):
-            assert time.monotonic() < deadline, f"it did not happen in time\n{self.words()}"
+            assert time.monotonic() < deadline, f"it did not happen in time\n{self.script.open}\n{self.words()}"
             self.script.pump()
             time.sleep(PULSE_S)
         return found
