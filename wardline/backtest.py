@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from hub.history import History
+from hub.kept import read_kept
 from hub.rulebook import read_rule_sets
-from rules.beds import Entry
 from rules.book import Book, compile_book
 from rules.chain import Chain
 from rules.compiled import compile_rules
@@ -21,7 +21,7 @@ from rules.documents import RuleSet
 from rules.engine import Bed
 from rules.episodes import Episode
 from rules.recording import SAMPLE_MS, read_recording
-from rules.replay import Heard, entering, replay
+from rules.replay import replay
 from vitals.errors import DocumentError, Problem, UsageError
 from vitals.identity import BedKey
 from vitals.readings import Record
@@ -108,31 +108,11 @@ class BedJob:
 
     def run(self) -> Trial:
         """Read and judge it. Raises StorageError."""
-        ward, bed = self.bed.key.ward, self.bed.key.bed
         with closing(History(self.journal)) as history:
-            kept = [
-                Heard(f"{stored.gateway}/{stored.device}", stored.record(), stored.received)
-                for stored in history.judged(ward, bed, *self.span)
-            ]
-            entered = [
-                (received, name, None if value is None else Entry(value, time, until))
-                for received, name, value, time, until in history.entered(ward, bed, self.span[1])
-            ]
-        start, until = self.span
-        episodes = tuple(
-            replay(
-                (),
-                self.bed,
-                kept,
-                start=start,
-                until=until,
-                deeds=entering(self.bed.key, entered, start),
-                attended=True,
-                book=_book(names, self.bed.key, self.tags, until),
-            ).alarms
-            for names in self.sets
-        )
-        return Trial(bed=self.bed.key, span=self.span, records=len(kept), episodes=episodes)
+            kept = read_kept(history, self.bed, *self.span)
+        books = (_book(names, self.bed.key, self.tags, self.span[1]) for names in self.sets)
+        episodes = tuple(kept.judge(book, *self.span) for book in books)
+        return Trial(bed=self.bed.key, span=self.span, records=len(kept.heard), episodes=episodes)
 
 
 def run_jobs(jobs: Sequence[FileJob] | Sequence[BedJob], processes: int | None = None) -> list[Trial]:

@@ -9,14 +9,13 @@ from pathlib import Path
 
 from hub.console.chains import Chains, InForce
 from hub.history import History
+from hub.kept import Kept, read_kept
 from hub.registry import Registry
 from hub.settings import HubSettings
-from rules.beds import Entry
 from rules.book import Book
 from rules.chain import Override
 from rules.episodes import Episode
 from rules.profiles import bed_scope, patient_scope
-from rules.replay import Heard, entering, replay
 from rules.whatif import compare
 from vitals.errors import StorageError, UsageError
 from vitals.identity import BedKey
@@ -53,17 +52,19 @@ class Trial:
         with closing(History(self.folder / self.settings.journal.path)) as history:
             self._refuse_too_much(history)
             now = self.span[1]
-            old = Chains(self.settings, self.folder).in_force(history)
-            new = Chains(self.settings, self.folder).in_force(history)
+            force = Chains(self.settings, self.folder).in_force(history)
             registry = Registry(self.settings)
             found = []
             for bed in self.beds:
-                was = _bound(old, bed, self.rule, now)
+                was = _bound(force, bed, self.rule, now)
                 if was is None:
                     continue
-                self._change(new, bed, now)
-                books = [side.chain.book(bed, side.patients.get(bed, ""), now) for side in (old, new)]
-                found.append(self._judge(history, registry, bed, was, books))
+                patient = force.patients.get(bed, "")
+                before = force.chain.book(bed, patient, now)
+                self._change(force, bed, now)
+                after = force.chain.book(bed, patient, now)
+                kept = read_kept(history, registry.bed(bed), *self.span)
+                found.append(self._judge(kept, was, (before, after)))
         if not found:
             raise UsageError(f"no bed asked about is judged by a limit {self.rule}; its limits are on its page")
         return found
@@ -82,52 +83,33 @@ class Trial:
                 "one bed; `wardline rules backtest` has no such bound"
             )
 
-    def _change(self, new: InForce, bed: BedKey, now: int) -> None:
+    def _change(self, force: InForce, bed: BedKey, now: int) -> None:
         """At the bed, past whatever was set for its patient: nearest wins, and this one is to be tried."""
-        patient = new.patients.get(bed, "")
+        patient = force.patients.get(bed, "")
         if patient:
-            new.chain.drop(patient_scope(patient), self.rule)
+            force.chain.drop(patient_scope(patient), self.rule)
         override = Override(
             scope=bed_scope(bed), rule=self.rule, bound=self.bound, by="what if", reason="what if", set_at=now
         )
         try:
-            new.chain.set(override, new.patients, now)
+            force.chain.set(override, force.patients, now)
         except ValueError as error:
             raise UsageError(str(error)) from error
 
-    def _judge(self, history: History, registry: Registry, bed: BedKey, was: float, books: list[Book]) -> Tried:
-        start, until = self.span
-        heard = [
-            Heard(f"{stored.gateway}/{stored.device}", stored.record(), stored.received)
-            for stored in history.judged(bed.ward, bed.bed, start, until)
-        ]
-        entered = [
-            (received, name, None if value is None else Entry(value, time, end))
-            for received, name, value, time, end in history.entered(bed.ward, bed.bed, until)
-        ]
+    def _judge(self, kept: Kept, was: float, books: tuple[Book, Book]) -> Tried:
         # Past the last reading there is nothing to judge: a hub that was stopped is no silence of its devices.
-        until = min(until, heard[-1].now + 1) if heard else start
-        sides = []
-        for book in books:
-            replayed = replay(
-                (),
-                registry.bed(bed),
-                heard,
-                start=heard[0].now if heard else start,
-                until=until,
-                deeds=entering(bed, entered, start),
-                attended=True,
-                book=book,
-            )
-            rule = self.rule.partition(".")[0]
-            sides.append(tuple(episode for episode in replayed.alarms if episode.rule == rule))
-        difference = compare(*sides)
+        start, until = (kept.heard[0].now, kept.heard[-1].now + 1) if kept.heard else (0, 0)
+        rule = self.rule.partition(".")[0]
+        before, after = (
+            tuple(episode for episode in kept.judge(book, start, until) if episode.rule == rule) for book in books
+        )
+        difference = compare(before, after)
         return Tried(
-            bed=bed,
-            records=len(heard),
+            bed=kept.bed.key,
+            records=len(kept.heard),
             was=was,
-            before=sides[0],
-            after=sides[1],
+            before=before,
+            after=after,
             only_before=len(difference.only_old),
             only_after=len(difference.only_new),
         )
