@@ -24,8 +24,9 @@ _OVERRIDE = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _CHOICE = 'INSERT INTO profile (time, scope, profile, "by", reason) VALUES (?, ?, ?, ?, ?)'
+OVERRIDE_COLUMNS = 'scope, rule, bound, "by", reason, set_at, expires, profile'
 _OVERRIDES = (
-    'SELECT scope, rule, bound, "by", reason, set_at, expires, profile FROM limit_override'
+    f"SELECT {OVERRIDE_COLUMNS} FROM limit_override"
     " WHERE change = 'set' AND id IN (SELECT max(id) FROM limit_override GROUP BY scope, rule)"
 )
 _CHOICES = (
@@ -134,21 +135,18 @@ class Limits:
 
 def load(chain: Chain, read: Read) -> None:
     """Put into `chain` what the journal says is in force."""
-    for scope, rule, bound, by, reason, set_at, expires, profile in read(_OVERRIDES):
-        chain.put(
-            Override(
-                scope=scope,
-                rule=rule,
-                bound=bound,
-                by=by,
-                reason=reason,
-                set_at=set_at,
-                expires=expires,
-                profile=profile,
-            )
-        )
+    for row in read(_OVERRIDES):
+        chain.put(read_override(row))
     for scope, profile, by, reason, time in read(_CHOICES):
         chain.put(Choice(scope=scope, profile=profile, by=by, reason=reason, set_at=time))
+
+
+def read_override(row: Iterable[Any]) -> Override:
+    """The override of a row of OVERRIDE_COLUMNS."""
+    scope, rule, bound, by, reason, set_at, expires, profile = row
+    return Override(
+        scope=scope, rule=rule, bound=bound, by=by, reason=reason, set_at=set_at, expires=expires, profile=profile
+    )
 
 
 def _ended(one: Override | Choice, by: str, reason: str, now: int) -> Write:

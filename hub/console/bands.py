@@ -7,14 +7,14 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from hub.history import History
+from hub.limits import OVERRIDE_COLUMNS, read_override
 from rules.book import Book
 from rules.chain import Chain, Choice, Override
 from rules.profiles import Profiles, bed_scope, patient_scope, ward_scope
 from vitals.identity import BedKey
 
 _OVERRIDES = (
-    'SELECT time, change, scope, rule, bound, "by", reason, set_at, expires, profile FROM limit_override'
-    " WHERE time < ? AND scope IN ({}) ORDER BY id"
+    f"SELECT time, change, {OVERRIDE_COLUMNS} FROM limit_override WHERE time < ? AND scope IN ({{}}) ORDER BY id"
 )
 _CHOICES = 'SELECT time, scope, profile, "by", reason FROM profile WHERE time < ? AND scope IN ({}) ORDER BY id'
 _STAYS = (
@@ -100,18 +100,9 @@ def _changes(history: History, bed: BedKey, lain: Sequence[Past], end: int) -> l
     marks = ", ".join("?" * len(scopes))
     found: list[_Change] = []
     rows = history.select(_OVERRIDES.format(marks), end, *scopes)
-    for time, change, scope, rule, bound, by, reason, set_at, expires, profile in rows:
-        override = Override(
-            scope=scope,
-            rule=rule,
-            bound=bound,
-            by=by,
-            reason=reason,
-            set_at=set_at,
-            expires=expires,
-            profile=profile,
-        )
-        found.append(_Change(time, override if change == "set" else None, scope, rule))
+    for time, change, *row in rows:
+        override = read_override(row)
+        found.append(_Change(time, override if change == "set" else None, override.scope, override.rule))
     for time, scope, profile, by, reason in history.select(_CHOICES.format(marks), end, *scopes):
         found.append(_Change(time, Choice(scope=scope, profile=profile, by=by, reason=reason, set_at=time)))
     return sorted(found, key=lambda change: change.time)
