@@ -1,7 +1,7 @@
 // What happened: every transition of every alarm, newest first, who did what and why.
 
 import { get } from "./api.js";
-import { button, columns, field, make, mark, say } from "./dom.js";
+import { button, chip, columns, field, make, say } from "./dom.js";
 import { translator } from "./language.js";
 import { may } from "./bed-deeds.js";
 import { dateTime, fromField, fullTime, toField } from "./times.js";
@@ -105,10 +105,10 @@ export class Past {
   #row({ change, time, by, reason, alarm }) {
     const { t } = this.page;
     const technical = alarm.kind === "technical";
-    const chip = make("span", "chip", `${technical ? "⚙" : SHAPES[alarm.priority]} ${common(technical ? "technical" : alarm.priority)}`);
-    mark(chip, "tone", ["raised", "escalated", "reraised"].includes(change) ? (technical ? "technical" : alarm.priority) : "");
+    const kind = technical ? "technical" : alarm.priority;
+    const priority = chip(`${technical ? "⚙" : SHAPES[alarm.priority]} ${common(kind)}`, ["raised", "escalated", "reraised"].includes(change) ? kind : "");
     const marks = [alarm.late && t("late"), alarm.bedside && bedWords("at_bedside")].filter(Boolean);
-    const what = make("td", "", chip, ` ${bedWords(`change_${change}`)}: ${alarmWords(alarm)}`, make("span", "soft small", ` ${[alarm.rule, ...marks].join(" · ")}`));
+    const what = make("td", "", priority, ` ${bedWords(`change_${change}`)}: ${alarmWords(alarm)}`, make("span", "soft small", ` ${[alarm.rule, ...marks].join(" · ")}`));
     const place = make("td", "nowrap", alarm.bed ? link(alarm) : alarm.subject || "–");
     const when = make("td", "nowrap", make("time", "", dateTime(time)));
     when.title = fullTime(time);

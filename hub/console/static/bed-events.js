@@ -1,7 +1,7 @@
 // What happened at the bed: alarms, changed limits, observations and notes in one list; who, when and why.
 
 import { get } from "./api.js";
-import { columns, field, make, mark } from "./dom.js";
+import { chip, columns, field, make } from "./dom.js";
 import { shortTime } from "./times.js";
 import { figure, unitName, converted } from "./units.js";
 import { alarmWords } from "./words.js";
@@ -71,9 +71,7 @@ export class Events {
 function table(events, t) {
   const head = columns(["time", "what", "who", "why"].map((key) => t(`col_${key}`)));
   const rows = events.map((event) => {
-    const chip = make("span", "chip", t(`kind_${event.kind}`));
-    mark(chip, "tone", event.tone);
-    const what = make("td", "what", chip, " ", event.what);
+    const what = make("td", "what", chip(t(`kind_${event.kind}`), event.tone), " ", event.what);
     return make("tr", "", make("td", "nowrap", shortTime(event.time)), what, make("td", "", event.who || "–"), make("td", "", event.why || ""));
   });
   return make("table", "events", make("caption", "unseen", t("tab_events")), head, make("tbody", "", ...rows));

@@ -3,7 +3,7 @@
 
 import "./shell.js";
 import { get } from "./api.js";
-import { columns, keep, labelOf, make, mark, rowHead, say } from "./dom.js";
+import { chip, columns, keep, labelOf, make, mark, rowHead, say } from "./dom.js";
 import { strip } from "./devices-strip.js";
 import { translate, translator } from "./language.js";
 import { live } from "./live.js";
@@ -109,7 +109,7 @@ function row(one) {
 function drawRow(line, one) {
   const [head, state, since, link, uptime, ticket] = line.children;
   say(head.lastChild, one.bed ? ` ${one.ward}/${one.bed}` : "");
-  state.replaceChildren(chip(one.state), ...(one.message ? [make("span", "soft small", ` ${one.message}`)] : []));
+  state.replaceChildren(standing(one.state), ...(one.message ? [make("span", "soft small", ` ${one.message}`)] : []));
   say(since, one.since === null ? "–" : shortTime(one.since));
   const heard = gateways.get(one.gateway)?.devices.find((device) => device.device === one.device);
   say(link, !heard ? "" : [heard.link, heard.detail, heard.age_ms === null ? "" : age(heard.age_ms)].filter(Boolean).join(" · ") || "–");
@@ -119,11 +119,7 @@ function drawRow(line, one) {
   line.setAttribute("aria-selected", String(nameOf(one) === decodeURIComponent(location.hash.slice(1))));
 }
 
-function chip(state) {
-  const found = make("span", "chip", `${SHAPES[state]} ${t(`state_${state}`)}`);
-  mark(found, "tone", TONES[state]);
-  return found;
-}
+const standing = (state) => chip(`${SHAPES[state]} ${t(`state_${state}`)}`, TONES[state]);
 
 const percent = (value) => (value === null ? "–" : `${value.toFixed(value === 100 ? 0 : 1)} %`);
 
@@ -149,7 +145,7 @@ async function drawOne(focus = false) {
   const head = make("div", "row spread", make("h3", "", name), make("div", "field", labelOf(choice, t("span"), "unseen"), choice));
   try {
     const stretches = await get(`${path}?from=${from}&to=${to}`);
-    const rows = [...stretches].reverse().map((one) => make("tr", "", make("td", "", chip(one.state)), make("td", "nowrap", dateTime(one.start)), make("td", "nowrap", span((one.end ?? to) - one.start)), make("td", "", one.message)));
+    const rows = [...stretches].reverse().map((one) => make("tr", "", make("td", "", standing(one.state)), make("td", "nowrap", dateTime(one.start)), make("td", "nowrap", span((one.end ?? to) - one.start)), make("td", "", one.message)));
     const heads = columns(["state", "since", "lasted", "why"].map((key) => t(`column_${key}`)));
     const table = make("table", "", make("caption", "", t("went_through")), heads, make("tbody", "", ...rows));
     const open = make("a", "button small", t("all_tickets"));

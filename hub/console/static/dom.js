@@ -28,6 +28,13 @@ export function make(tag, name = "", ...children) {
   return node;
 }
 
+// A few words on a ground of their `tone`; without one they stand on the common ground.
+export function chip(text, tone = "") {
+  const node = make("span", "chip", text);
+  mark(node, "tone", tone);
+  return node;
+}
+
 // A shape of a drawing, or the drawing itself: an element of SVG with its attributes.
 export function shape(tag, attributes) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);

@@ -1,7 +1,7 @@
 // The limits of the bed: each bound in force with its chain, and the way to change it with a reason and an end.
 
 import { get } from "./api.js";
-import { button, keep, make, mark, say } from "./dom.js";
+import { button, chip, keep, make, mark, say } from "./dom.js";
 import { askAndDo, expiries, may, send } from "./bed-deeds.js";
 import { live } from "./live.js";
 import { shortTime } from "./times.js";
@@ -90,7 +90,7 @@ export class LimitsEditor {
     const { t } = this.page;
     const kind = link.where.split(/[ /]/)[0];
     const item = make("li", "link", make("b", "", `${t(`scope_${kind}`)}: ${text(one, link.value)}`));
-    if (link.in_force) item.append(" ", Object.assign(make("span", "chip", t("in_force")), {}));
+    if (link.in_force) item.append(" ", chip(t("in_force")));
     mark(item, "force", link.in_force ? "yes" : "");
     const told = [link.by, link.set_at && shortTime(link.set_at), link.expires && t("until", { time: shortTime(link.expires) })].filter(Boolean).join(", ");
     item.append(make("span", "soft", ` ${[told, link.reason, link.note].filter(Boolean).join(" · ")}`));

@@ -1,7 +1,7 @@
 // A CSV file of stays: looked at first, then taken whole.
 
 import { ask as send } from "./api.js";
-import { columns, field, make, say } from "./dom.js";
+import { chip, columns, field, make, say } from "./dom.js";
 import { tell } from "./shell.js";
 import { dateTime } from "./times.js";
 
@@ -60,12 +60,10 @@ export function openImport(page) {
 function table(lines, t) {
   const head = columns(["line", "bed", "patient", "from", "to", "outcome"].map((name) => t(`column_${name}`)));
   const rows = lines.flatMap((line) => {
-    const chip = make("span", "chip", t(`outcome_${line.outcome}`));
-    if (TONES[line.outcome]) chip.dataset.tone = TONES[line.outcome];
     const row = make(
       "tr", "", make("td", "number", String(line.line)), make("td", "", line.bed), make("td", "", line.patient),
       make("td", "nowrap", line.start === null ? "" : dateTime(line.start)), make("td", "nowrap", line.end === null ? "" : dateTime(line.end)),
-      make("td", "", chip),
+      make("td", "", chip(t(`outcome_${line.outcome}`), TONES[line.outcome])),
     );
     if (!line.why) return [row];
     const why = make("td", "", line.why);

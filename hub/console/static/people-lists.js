@@ -23,12 +23,6 @@ export function table(caption, heads, rows) {
   return make("table", "", title, columns(heads), make("tbody", "", ...body));
 }
 
-export function chip(text, tone) {
-  const node = make("span", "chip", text);
-  node.dataset.tone = tone;
-  return node;
-}
-
 // Shows what will not be shown again, until the reader says that it is kept.
 export function once(title, text, secret) {
   const heading = make("h2", "", title);

@@ -2,9 +2,9 @@
 
 import { get, post, put, remove } from "./api.js";
 import { ask, confirmed } from "./dialogs.js";
-import { button, make, say } from "./dom.js";
+import { button, chip, make, say } from "./dom.js";
 import { translate, translator } from "./language.js";
-import { chip, once, rightsText, table, wardsText, when } from "./people-lists.js";
+import { once, rightsText, table, wardsText, when } from "./people-lists.js";
 import { me, tell } from "./shell.js";
 
 const t = await translator("people");

@@ -6,7 +6,7 @@
 // live="no" opens no stream (login). The ward shown, if it is one: shell.ward = "icu".
 
 import { get, post } from "./api.js";
-import { attribute, keep, make, mark, say } from "./dom.js";
+import { attribute, chip, keep, make, mark, say } from "./dom.js";
 import { translator } from "./language.js";
 import { live } from "./live.js";
 import { choices, closing } from "./shell-choices.js";
@@ -232,10 +232,9 @@ function stayIn(person) {
 
 // That nobody is signed in here, and everybody has every right.
 function demo() {
-  const chip = make("span", "chip", t("demo"));
-  chip.id = "demo";
-  chip.dataset.tone = "warn";
-  return chip;
+  const notice = chip(t("demo"), "warn");
+  notice.id = "demo";
+  return notice;
 }
 
 function personMenu(person) {

@@ -3,7 +3,7 @@
 import "./shell.js";
 import { get } from "./api.js";
 import { askAndDo, may, send } from "./bed-deeds.js";
-import { button, columns, field, keep, make, mark, rowHead, say } from "./dom.js";
+import { button, chip, columns, field, keep, make, mark, rowHead, say } from "./dom.js";
 import { translate, translator } from "./language.js";
 import { live } from "./live.js";
 import { me } from "./shell.js";
@@ -100,9 +100,8 @@ const equipment = (ticket) => (ticket.device ? `${ticket.gateway}/${ticket.devic
 
 function standing(ticket) {
   const said = ticket.state === "closed" ? "closed" : ticket.standing === null ? "unknown" : ticket.standing ? "stands" : "over";
-  const chip = make("span", "chip", { stands: "▲", over: "✓", closed: "✓", unknown: "?" }[said], ` ${t(`is_${said}`)}`);
-  mark(chip, "tone", { stands: "bad", over: "warn", closed: "good" }[said]);
-  return chip;
+  const shape = { stands: "▲", over: "✓", closed: "✓", unknown: "?" }[said];
+  return chip(`${shape} ${t(`is_${said}`)}`, { stands: "bad", over: "warn", closed: "good" }[said]);
 }
 
 // One ticket
