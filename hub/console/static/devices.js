@@ -9,6 +9,7 @@ import { translate, translator } from "./language.js";
 import { live } from "./live.js";
 import { me } from "./shell.js";
 import { age, dateTime, shortTime, span } from "./times.js";
+import { equipmentName } from "./words.js";
 
 const STATES = ["online", "error", "offline", "unknown"];
 const SHAPES = { online: "✓", error: "▲", offline: "✕", unknown: "?" };
@@ -28,8 +29,6 @@ let days = 7;
 
 node("state").append(new Option(t("all"), ""), ...STATES.map((one) => new Option(t(`state_${one}`), one)));
 node("state").addEventListener("change", draw);
-
-const nameOf = (one) => (one.device ? `${one.gateway}/${one.device}` : one.gateway);
 
 async function load() {
   try {
@@ -84,7 +83,7 @@ function drawGateway(part, name, shown) {
     list.dataset.now = text;
     list.replaceChildren(...facts.flatMap(([key, value]) => [make("dt", "", key), make("dd", "", value)]));
   }
-  keep(part.querySelector("tbody"), shown.filter((one) => one.gateway === name), nameOf, row, drawRow);
+  keep(part.querySelector("tbody"), shown.filter((one) => one.gateway === name), equipmentName, row, drawRow);
 }
 
 function factsOf({ said, spooled, accepted, durability, reason, version, clock_offset_ms: offset }) {
@@ -102,7 +101,7 @@ function factsOf({ said, spooled, accepted, durability, reason, version, clock_o
 
 function row(one) {
   const link = make("a", "", one.device || t("itself"));
-  link.href = `#${nameOf(one)}`;
+  link.href = `#${equipmentName(one)}`;
   return make("tr", "", rowHead(link, make("span", "soft small")), ...Array.from({ length: 5 }, () => make("td")));
 }
 
@@ -116,7 +115,7 @@ function drawRow(line, one) {
   say(uptime, ["24h", "7d", "30d"].map((key) => percent(one.uptime[key]?.percent ?? null)).join(" / "));
   if (one.ticket === null) say(ticket, "");
   else if (ticket.textContent !== `#${one.ticket}`) ticket.replaceChildren(Object.assign(make("a", "", `#${one.ticket}`), { href: `/tickets#${one.ticket}` }));
-  line.setAttribute("aria-selected", String(nameOf(one) === decodeURIComponent(location.hash.slice(1))));
+  line.setAttribute("aria-selected", String(equipmentName(one) === decodeURIComponent(location.hash.slice(1))));
 }
 
 const standing = (state) => chip(`${SHAPES[state]} ${t(`state_${state}`)}`, TONES[state]);

@@ -8,6 +8,7 @@ import { translate, translator } from "./language.js";
 import { live } from "./live.js";
 import { me } from "./shell.js";
 import { dateTime, span } from "./times.js";
+import { equipmentName } from "./words.js";
 
 const DAY = 86_400_000;
 const SPANS = ["7", "30", "90", ""];
@@ -79,7 +80,7 @@ function drawList() {
   keep(body, tickets, (ticket) => ticket.ticket, row, (line, ticket) => {
     const [number, device, fault, technician, opened, state] = line.children;
     say(number.firstChild, `#${ticket.ticket}`);
-    say(device, `${equipment(ticket)}${ticket.bed ? ` · ${ticket.ward}/${ticket.bed}` : ""}`);
+    say(device, `${equipmentName(ticket)}${ticket.bed ? ` · ${ticket.ward}/${ticket.bed}` : ""}`);
     say(fault, `${t(`fault_${ticket.fault}`)}: ${ticket.message || "–"}`);
     say(technician, ticket.technician || "–");
     say(opened, dateTime(ticket.opened));
@@ -95,8 +96,6 @@ function row(ticket) {
   link.href = `#${ticket.ticket}`;
   return make("tr", "", rowHead(link), ...Array.from({ length: 5 }, () => make("td")));
 }
-
-const equipment = (ticket) => (ticket.device ? `${ticket.gateway}/${ticket.device}` : ticket.gateway);
 
 function standing(ticket) {
   const said = ticket.state === "closed" ? "closed" : ticket.standing === null ? "unknown" : ticket.standing ? "stands" : "over";
@@ -119,7 +118,7 @@ async function drawTicket(focus = false) {
   if (chosen === null) return;
   try {
     const { ticket, history } = await get(`/api/v1/tickets/${chosen}`);
-    const facts = [["device", equipment(ticket)], ["bed", ticket.bed ? `${ticket.ward}/${ticket.bed}` : t("no_bed")], ["opened", `${dateTime(ticket.opened)} ${ticket.opened_by || t("by_itself")}`], ["technician", ticket.technician || t("nobody")], ["flaps", String(ticket.flaps)]];
+    const facts = [["device", equipmentName(ticket)], ["bed", ticket.bed ? `${ticket.ward}/${ticket.bed}` : t("no_bed")], ["opened", `${dateTime(ticket.opened)} ${ticket.opened_by || t("by_itself")}`], ["technician", ticket.technician || t("nobody")], ["flaps", String(ticket.flaps)]];
     if (ticket.closed !== null) facts.push(["closed", `${dateTime(ticket.closed)} ${ticket.closed_by || t("by_itself")} · ${span(ticket.closed - ticket.opened)}`], ["reason", ticket.reason || "–"]);
     const list = make("dl", "facts", ...facts.flatMap(([key, value]) => [make("dt", "", t(key)), make("dd", "", value)]));
     root.replaceChildren(
@@ -160,7 +159,7 @@ function deeds(ticket) {
 node("open").addEventListener("click", async () => {
   let known = [];
   try {
-    known = (await get("/api/v1/devices")).map((one) => (one.device ? `${one.gateway}/${one.device}` : one.gateway));
+    known = (await get("/api/v1/devices")).map(equipmentName);
   } catch {
     // The field takes any name; the hub refuses what it does not know.
   }

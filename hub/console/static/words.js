@@ -36,6 +36,9 @@ export function alarmWords(alarm) {
 // "gateway/gw-1" → "gateway gw-1"
 export const placeOf = (alarm) => alarm.subject.replace("/", " ");
 
+// "gw-icu-1/mon-7", or the gateway itself: "gw-icu-1"
+export const equipmentName = ({ gateway, device }) => (device ? `${gateway}/${device}` : gateway);
+
 // A score as a nurse writes it: its total, or what is known of it with a plus and the word.
 export function scoreWords(score) {
   return score.complete ? String(score.total) : t("incomplete", { partial: score.partial });
