@@ -3,7 +3,7 @@
 import { button, keep, make, mark, say } from "./dom.js";
 import { may, send, sentence } from "./bed-deeds.js";
 import { ask } from "./dialogs.js";
-import { me, tell } from "./shell.js";
+import { tell } from "./shell.js";
 import { minuteTime, shortTime, span } from "./times.js";
 
 const AUDIO_MS = 120_000;
