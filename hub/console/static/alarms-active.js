@@ -61,7 +61,7 @@ export class Active {
   #show(node, one) {
     node.alarms.draw(one);
     const paused = node.querySelector(".wrong");
-    const left = one.pause ? `${Math.max(1, Math.round((one.pause.until - live.picture.time(performance.now())) / 60000))} min` : "";
+    const left = one.pause ? `${Math.max(1, Math.round((one.pause.until - live.now()) / 60000))} min` : "";
     say(paused, one.pause ? bedWords("alarms_paused", { until: clockTime(one.pause.until), by: one.pause.by, left }) : "");
     paused.hidden = !one.pause;
     const [sound, alarms, resume] = node.querySelectorAll(".row .row button");

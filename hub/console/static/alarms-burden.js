@@ -29,7 +29,7 @@ export class BurdenView {
   draw() {}
 
   async load() {
-    const now = Math.round(live.picture.time(performance.now()));
+    const now = Math.round(live.now());
     const asked = new URLSearchParams({ from: String(now - Number(this.span.value) * HOUR), to: String(now) });
     if (this.page.ward) asked.set("ward", this.page.ward);
     try {

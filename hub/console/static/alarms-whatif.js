@@ -76,7 +76,7 @@ export class WhatIf {
     const limit = this.limits.find((one) => one.rule === this.rule.value);
     const bed = this.page.beds()[0];
     if (!limit || !bed || !this.bound.reportValidity()) return;
-    const to = Math.round(live.picture.time(performance.now()));
+    const to = Math.round(live.now());
     const body = { ward: bed.ward, rule: limit.rule, bound: entered(limit.unit, Number(this.bound.value)), from: String(to - Number(this.hours.value) * HOUR), to: String(to) };
     if (this.page.bed) body.bed = this.page.bed;
     this.go.disabled = true;

@@ -82,7 +82,7 @@ export class Trends {
   }
 
   #shift(way) {
-    const now = live.picture.time(performance.now());
+    const now = live.now();
     const until = (this.range.until ?? now) + (way * this.range.hours * HOUR) / 2;
     this.#choose({ until: until >= now ? null : until });
   }
@@ -91,7 +91,7 @@ export class Trends {
   async load() {
     if (this.root.hidden) return;
     const number = (this.#asked += 1);
-    const now = live.picture.time(performance.now());
+    const now = live.now();
     this.#renewed = performance.now();
     this.width = this.chart.clientWidth;
     const columns = Math.max(60, Math.min(1200, Math.floor(this.width - 58)));
@@ -144,7 +144,7 @@ export class Trends {
   async #fill() {
     const { t } = this.page;
     this.interval.replaceChildren(...intervalsFor(this.range.hours).map((minutes) => new Option(t("minutes", { n: minutes }), minutes, false, minutes === this.minutes)));
-    const { from, to, columns } = rowsOf(this.range, this.minutes, live.picture.time(performance.now()));
+    const { from, to, columns } = rowsOf(this.range, this.minutes, live.now());
     const question = new URLSearchParams({ from, to, columns });
     if (!this.range.whole) question.set("stay", "true");
     try {
@@ -164,7 +164,7 @@ function tableOf(answer, from, minutes, t) {
   const step = answer.step_ms;
   for (let time = answer.to - step; time >= answer.from; time -= step) {
     const cells = lines.map(({ line }) => cell(line, time, step, t));
-    if (cells.every((one) => "empty" in one.dataset) && time > live.picture.time(performance.now())) continue;
+    if (cells.every((one) => "empty" in one.dataset) && time > live.now()) continue;
     const row = rowHead(shortTime(time));
     row.className = "nowrap";
     body.append(make("tr", "", row, ...cells, make("td", "", alarmsAt(answer, time, step))));

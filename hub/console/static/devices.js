@@ -89,7 +89,7 @@ function drawGateway(part, name, shown) {
 function factsOf({ said, spooled, accepted, durability, reason, version, clock_offset_ms: offset }) {
   if (said === null) return [[t("said"), t("never_spoke")]];
   const facts = [
-    [t("said"), `${shortTime(said)} (${age(live.picture.time(performance.now()) - said)})`],
+    [t("said"), `${shortTime(said)} (${age(live.now() - said)})`],
     [t("waiting"), t("waiting_of", { n: spooled, accepted })],
     [t("clock"), offset === null ? t("not_known") : t(offset < 0 ? "behind" : "ahead", { span: `${(Math.abs(offset) / 1000).toFixed(1)} s` })],
     [t("version"), version || t("not_known")],
@@ -131,7 +131,7 @@ async function drawOne(focus = false) {
   root.hidden = !name;
   if (!name) return;
   const [gate, device] = name.split("/").map(encodeURIComponent);
-  const to = Math.round(live.picture.time(performance.now()));
+  const to = Math.round(live.now());
   const from = to - days * DAY;
   const path = device ? `/api/v1/devices/${gate}/${device}/history` : `/api/v1/gateways/${gate}/history`;
   const choice = make("select");

@@ -120,7 +120,7 @@ export class LimitsEditor {
       yes: t("set_limit"),
     };
     await askAndDo(question, ({ bound, scope, expires, reason }) => {
-      const until = expires ? Math.round(live.picture.time(performance.now())) + Number(expires) * HOUR : null;
+      const until = expires ? Math.round(live.now()) + Number(expires) * HOUR : null;
       const value = Number(entered(one.unit, Number(bound)).toFixed(one.decimals + 2));
       return send(`/api/v1/beds/${place}/limits/${rule}`, { scope, bound: value, reason, expires: until });
     });

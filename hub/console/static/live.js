@@ -30,6 +30,11 @@ class Live extends EventTarget {
     this.dispatchEvent(new Event("draw"));
   }
 
+  // The time by the clock of the console: that of this device may be wrong.
+  now() {
+    return this.picture.time(performance.now());
+  }
+
   // When the wards, or one of them, were last heard of, by performance.now(); null: never.
   heardAt(ward = null) {
     const wards = ward === null ? [...this.picture.wards.values()] : [this.picture.wards.get(ward)].filter(Boolean);

@@ -86,7 +86,7 @@ export class Observations {
     const ordered = [...found.measured].sort((one, other) => rank(one.name) - rank(other.name));
     const fields = ordered.map((one) => this.#number(one));
     const more = make("details", "more", make("summary", "", t("more_values")), make("div", "fields", ...fields.slice(FIRST.length)));
-    this.time = entry("datetime-local", t("seen_at"), "observed-time", toField(present()));
+    this.time = entry("datetime-local", t("seen_at"), "observed-time", toField(live.now()));
     this.reason = entry("text", t("reason_scale"), "observed-reason", "", { maxlength: 200 });
     this.wrong = make("p", "wrong");
     this.wrong.setAttribute("role", "alert");
@@ -156,7 +156,7 @@ export class Observations {
       this.#complain("");
       this.form.reset();
       this.touched = false;
-      this.time.input.value = toField(present());
+      this.time.input.value = toField(live.now());
       this.form.querySelector("#glucose-mg").textContent = "";
       this.#show(found);
       say(this.done, t("entered"));
@@ -215,9 +215,6 @@ export class Observations {
     mark(this.root, "reader", me.person && !allowed ? "yes" : "");
   }
 }
-
-// By the clock of the console: that of this device may be wrong.
-const present = () => live.picture.time(performance.now());
 
 const rank = (name) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
 const round = (value) => Number(value.toFixed(2));
