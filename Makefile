@@ -50,7 +50,7 @@ chaos: dev test-servers ## an hour of faults: 1,000 kills, each crash point 20 t
 bench: dev ## measure broker to alarm, end to end; ARGS="--beds 1000 --seconds 60"
 	@exec $(BIN)/python benchmarks/end_to_end.py $(ARGS)
 
-soak: dev ## half an hour of load: memory, descriptors and books must stay; SOAK_ARGS="--minutes 5 --devices 1000"
+soak: dev ## half an hour of load: memory, descriptors and books must stay; SOAK_ARGS="--minutes 5 --devices 500"
 	@exec $(BIN)/python benchmarks/soak.py $(SOAK_ARGS)
 
 lock: dev ## resolve the dependencies anew; LOCK_ARGS=--upgrade takes the newest

@@ -46,7 +46,7 @@ devices:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--devices", type=int, default=500, help="simulated, one bed each (default 500)")
+    parser.add_argument("--devices", type=int, default=1000, help="simulated, one bed each (default 1000)")
     parser.add_argument("--out", type=Path, default=Path("soak"), help="where the result goes, without ending")
     arguments = parser.parse_args()
     binary = mosquitto()
