@@ -78,6 +78,18 @@ def test_menus_open_and_close_with_the_keyboard_and_give_the_focus_back(visit):
     assert page.evaluate("document.activeElement.matches('#choices > summary')")
 
 
+@pytest.mark.parametrize("path", ["/bed/{ward}/{bed}#limits", "/alarms#burden"])
+def test_who_skips_to_the_content_stays_in_the_view_they_chose(visit, path):
+    page = visit(path)
+    name = path.partition("#")[2]
+    expect(page.locator(f"#tab-{name}")).to_have_attribute("aria-selected", "true")
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.matches('main')")
+    expect(page.locator(f"#tab-{name}")).to_have_attribute("aria-selected", "true")
+    assert page.url.endswith(f"#{name}")
+
+
 def test_the_keyboard_reaches_every_bed_and_shows_where_it_is(visit):
     page = visit("/")
     reached = []

@@ -72,6 +72,12 @@ export class WardShell extends HTMLElement {
     const page = this.getAttribute("page");
     const skip = make("a", "skip", t("skip"));
     skip.href = `#${this.main.id}`;
+    // The address stays: behind its # pages keep which view or which device they show.
+    skip.addEventListener("click", (event) => {
+      event.preventDefault();
+      this.main.tabIndex = -1;
+      this.main.focus();
+    });
     this.headline = make("h1", "", "Wardline");
     this.headline.id = "ward";
     this.wards = make("nav", "wards");
