@@ -98,6 +98,32 @@ def test_from_the_first_link_to_a_nurse_who_signs_in_and_out(guarded, hub, new_p
     assert page.url == console.url + "/"
 
 
+def test_an_auditor_sees_the_record_and_nothing_about_patients_or_their_silence(guarded, hub, new_page):
+    console, link = guarded
+    chief = new_page(link)
+    chief.get_by_label("Name").fill("chief")
+    chief.get_by_label("Password", exact=True).fill(PASSWORD)
+    chief.get_by_role("button", name="Choose and sign in").click()
+    chief.locator("bed-tile").first.wait_for()
+    chief.goto(console.url + "/people")
+    chief.get_by_role("button", name="Add an account").click()
+    form = chief.get_by_role("dialog")
+    form.get_by_label("Name").fill("anna")
+    form.get_by_label("Role").select_option("auditor")
+    form.get_by_role("button", name="Save").click()
+
+    auditor = new_page(chief.locator(".secret").inner_text())
+    auditor.get_by_label("Password", exact=True).fill(PASSWORD)
+    auditor.get_by_role("button", name="Choose and sign in").click()
+    auditor.wait_for_url("**/people")
+    expect(auditor.locator("#own")).to_be_visible()
+    expect(auditor.get_by_role("button", name="Check the record")).to_be_visible()
+    auditor.wait_for_timeout(6_000)  # 5 s of silence are said
+    expect(auditor.locator("#silence")).to_be_hidden()
+    expect(auditor.locator("#counts")).to_be_hidden()
+    expect(auditor.locator(".pages a[data-page=board]")).to_be_hidden()
+
+
 @pytest.fixture
 def journal(console):
     """What the record of deeds is read from."""

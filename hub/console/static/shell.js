@@ -43,6 +43,7 @@ export class WardShell extends HTMLElement {
   ward = null;
   #asked = 0;
   #built = false;
+  #blind = false; // who reads may see no patient: nothing here is of now, and nothing says that it is not
 
   connectedCallback() {
     if (this.#built) return;
@@ -52,8 +53,9 @@ export class WardShell extends HTMLElement {
     this.#build();
     if (this.getAttribute("live") !== "no") {
       live.addEventListener("draw", () => this.#draw());
-      live.start();
       me.ready = this.#whoAmI();
+      if (this.getAttribute("page") === "people") me.ready.then(() => this.#blind || live.start());
+      else live.start();
       addEventListener("signed-out", () => this.#stillIn());
     } else {
       me.ready = Promise.resolve(null);
@@ -113,7 +115,7 @@ export class WardShell extends HTMLElement {
     const time = live.picture.time(now);
     say(this.clock, clockTime(time));
     say(this.zone, zone(time));
-    if (this.getAttribute("live") === "no") return;
+    if (this.getAttribute("live") === "no" || this.#blind) return;
     this.#drawCounts();
     this.#drawSilence(now);
     this.sound.draw();
@@ -164,6 +166,10 @@ export class WardShell extends HTMLElement {
       this.tools.append(personMenu(me.person));
       if (me.person.kind === "demo") this.querySelector(".notice").after(demo());
       stayIn(me.person);
+      const page = this.getAttribute("page");
+      if (page !== "people" && !mayVisit(page)) location.replace("/people"); // where everybody's own account is
+      this.#blind = !me.may("view");
+      this.counts.hidden = this.sound.menu.hidden = this.#blind;
     }
     for (const link of this.querySelectorAll(".pages a")) link.hidden = !mayVisit(link.dataset.page);
     dispatchEvent(new Event("who"));
@@ -172,7 +178,7 @@ export class WardShell extends HTMLElement {
 }
 
 const NEEDED = { people: ["admin", "audit", "devices"], patients: ["adt", "view"] };
-const mayVisit = (page) => !me.person || !(page in NEEDED) || NEEDED[page].some((right) => me.may(right));
+const mayVisit = (page) => !me.person || (NEEDED[page] ?? ["view"]).some((right) => me.may(right));
 
 function navigation(page) {
   const links = PAGES.filter((name) => existing.includes(name)).map((name) => {
