@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,7 +79,7 @@ def _prepare(database: Any, folder: Path, room: str) -> None:
     """Make the views, then lock every door: only the files of the lake can be read, and nothing be written."""
     files: dict[str, list[str]] = {name: [] for name in TABLES}
     for name in files_of(folder):
-        files[name.partition("/")[0]].append(str(locate(folder, name).resolve()))
+        files[name.partition("/")[0]].append(str(_steady(folder, name, Path(room))))
     database.execute("SET TimeZone = 'UTC'")
     database.execute(f"SET memory_limit = '{MEMORY}'")
     database.execute(f"SET threads = {max(1, (os.cpu_count() or 1) // 2)}")
@@ -88,6 +89,20 @@ def _prepare(database: Any, folder: Path, room: str) -> None:
         database.execute(f"CREATE VIEW {name} AS {_view(TABLES[name], paths)}")
     database.execute("SET enable_external_access = false")
     database.execute("SET lock_configuration = true")
+
+
+def _steady(folder: Path, name: str, room: Path) -> Path:
+    """Where a file is for as long as the question takes: of one that waits to be put in its place, a copy in `room`.
+
+    The folders of its name are columns of the table, and the place it waits in has none.
+    """
+    path = folder / name
+    if not path.exists():
+        copy = room / "lake" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # it is in its place by now
+            return Path(shutil.copyfile(locate(folder, name), copy))
+    return path.resolve()
 
 
 def _view(table: Table, paths: Sequence[str]) -> str:

@@ -382,14 +382,33 @@ def test_answers_are_of_one_moment_while_the_lake_grows_and_is_merged(journal, t
     writer = threading.Thread(target=write_on)
     writer.start()
     last, answers = 0, 0
-    while answers < 12 or last < 110:
-        with ask(tmp_path / "lake", "SELECT count(DISTINCT seq), max(seq) FROM readings") as answer:
-            ((count, newest),) = next(answer.portions)
-        assert count == newest >= last, "a record is missing"
-        last, answers = newest, answers + 1
-    over.set()
-    writer.join()
+    try:
+        while answers < 12 or last < 110:
+            with ask(tmp_path / "lake", "SELECT count(DISTINCT seq), max(seq) FROM readings") as answer:
+                ((count, newest),) = next(answer.portions)
+            assert count == newest >= last, "a record is missing"
+            last, answers = newest, answers + 1
+    finally:
+        over.set()
+        writer.join()
     same(tmp_path)
+
+
+def test_a_file_that_is_put_in_its_place_while_somebody_asks_is_read_whole(journal, tmp_path):
+    copy(tmp_path, settings_of({}))
+    lake = tmp_path / "lake"
+    question = "SELECT ward, date, count(*) FROM readings GROUP BY ALL ORDER BY ALL"
+    with ask(lake, question) as answer:
+        before = [row for portion in answer.portions for row in portion]
+    names = [name for name in read_manifest(lake).files if name.startswith("readings/")]
+    for name in names:
+        (lake / name).rename(lake / ".staging" / Path(name).name)
+    with ask(lake, question) as answer:
+        for name in names:  # the writer goes on
+            (lake / ".staging" / Path(name).name).rename(lake / name)
+        after = [row for portion in answer.portions for row in portion]
+    assert after == before
+    assert len(before) > 1
 
 
 def test_what_is_too_old_leaves_unless_it_came_late(journal, tmp_path):
