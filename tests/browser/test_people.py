@@ -80,6 +80,7 @@ def test_from_the_first_link_to_a_nurse_who_signs_in_and_out(guarded, hub, new_p
     expect(chief.locator("#accounts-list tbody tr")).to_have_count(2)
 
     nurse = new_page(key)
+    expect(nurse.get_by_role("button", name="Choose and sign in")).to_be_visible()
     nurse.get_by_label("Password", exact=True).fill(PASSWORD)
     nurse.get_by_role("button", name="Choose and sign in").click()
     nurse.locator("bed-tile").first.wait_for()
@@ -101,6 +102,7 @@ def test_from_the_first_link_to_a_nurse_who_signs_in_and_out(guarded, hub, new_p
 def test_an_auditor_sees_the_record_and_nothing_about_patients_or_their_silence(guarded, hub, new_page):
     console, link = guarded
     chief = new_page(link)
+    expect(chief.get_by_role("heading", name="The first administrator")).to_be_visible()
     chief.get_by_label("Name").fill("chief")
     chief.get_by_label("Password", exact=True).fill(PASSWORD)
     chief.get_by_role("button", name="Choose and sign in").click()
@@ -113,6 +115,7 @@ def test_an_auditor_sees_the_record_and_nothing_about_patients_or_their_silence(
     form.get_by_role("button", name="Save").click()
 
     auditor = new_page(chief.locator(".secret").inner_text())
+    expect(auditor.get_by_role("button", name="Choose and sign in")).to_be_visible()
     auditor.get_by_label("Password", exact=True).fill(PASSWORD)
     auditor.get_by_role("button", name="Choose and sign in").click()
     auditor.wait_for_url("**/people")
