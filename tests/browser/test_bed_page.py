@@ -28,7 +28,13 @@ def hub(shared):
 @pytest.fixture
 def bed(open_board):
     """Open the page of bed 1 at one of its views."""
-    return lambda view="trends", **options: open_board(f"/bed/icu/1#{view}", wait=".sign .value", **options)
+
+    def open_one(view="trends", **options):
+        page = open_board(f"/bed/icu/1#{view}", wait=".sign .value", **options)
+        page.locator("#demo").wait_for(state="attached")  # it moves what is below it: a click in that moment misses
+        return page
+
+    return open_one
 
 
 def post(console, path, **body):

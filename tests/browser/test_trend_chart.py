@@ -62,7 +62,9 @@ def chart(open_board, end, rig):
     def open_one(of="bed", **options):
         until = rig_time(end)
         path = f"/bed/icu/1?hours=1&until={until}" + ("&of=bed" if of == "bed" else "")
-        return open_board(path, wait=CHART, **options)
+        page = open_board(path, wait=CHART, **options)
+        page.locator("#demo").wait_for(state="attached")  # it moves what is below it: a click in that moment misses
+        return page
 
     return open_one
 
