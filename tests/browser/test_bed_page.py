@@ -103,6 +103,7 @@ def test_a_refused_limit_shows_the_sentence_of_the_hub_and_keeps_what_was_typed(
 
 def test_observations_make_a_news2_that_the_board_shows_too(bed, open_board):
     page = bed("observations")
+    expect(page.locator(".current li").first).to_be_visible()  # and with it the form, in its place
     page.get_by_label("A alert").check()
     page.get_by_label("supplemental oxygen").check()
     page.get_by_label("Glu (mmol/L)").fill("5.4")
