@@ -51,6 +51,21 @@ def sign_in(page, name, password=PASSWORD):
     page.get_by_role("button", name="Sign in").click()
 
 
+def choose(page):
+    """Choose the password of an account by its link, once the form is the one of a link."""
+    done = page.get_by_role("button", name="Choose and sign in")
+    expect(done).to_be_visible()
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    done.click()
+
+
+def new_account(page, console):
+    """The dialog in which an administrator makes an account."""
+    page.goto(console.url + "/people")
+    page.get_by_role("button", name="Add an account").click()
+    return page.get_by_role("dialog")
+
+
 def test_from_the_first_link_to_a_nurse_who_signs_in_and_out(guarded, hub, new_page):
     console, link = guarded
     page = new_page(console.url + "/")
@@ -64,13 +79,10 @@ def test_from_the_first_link_to_a_nurse_who_signs_in_and_out(guarded, hub, new_p
     chief.get_by_label("Password", exact=True).fill("too short")
     chief.get_by_role("button", name="Choose and sign in").click()
     expect(chief.locator("#wrong")).to_contain_text("at least 12 characters")
-    chief.get_by_label("Password", exact=True).fill(PASSWORD)
-    chief.get_by_role("button", name="Choose and sign in").click()
+    choose(chief)
     chief.locator("bed-tile").first.wait_for()
 
-    chief.goto(console.url + "/people")
-    chief.get_by_role("button", name="Add an account").click()
-    form = chief.get_by_role("dialog")
+    form = new_account(chief, console)
     form.get_by_label("Name").fill("ida")
     form.get_by_label("Called").fill("Ida, night")
     form.get_by_label("Wards").fill("icu")
@@ -80,9 +92,7 @@ def test_from_the_first_link_to_a_nurse_who_signs_in_and_out(guarded, hub, new_p
     expect(chief.locator("#accounts-list tbody tr")).to_have_count(2)
 
     nurse = new_page(key)
-    expect(nurse.get_by_role("button", name="Choose and sign in")).to_be_visible()
-    nurse.get_by_label("Password", exact=True).fill(PASSWORD)
-    nurse.get_by_role("button", name="Choose and sign in").click()
+    choose(nurse)
     nurse.locator("bed-tile").first.wait_for()
     expect(nurse.locator("#person summary")).to_contain_text("Ida, night")
     nurse.goto(console.url + "/people")
@@ -104,20 +114,15 @@ def test_an_auditor_sees_the_record_and_nothing_about_patients_or_their_silence(
     chief = new_page(link)
     expect(chief.get_by_role("heading", name="The first administrator")).to_be_visible()
     chief.get_by_label("Name").fill("chief")
-    chief.get_by_label("Password", exact=True).fill(PASSWORD)
-    chief.get_by_role("button", name="Choose and sign in").click()
+    choose(chief)
     chief.locator("bed-tile").first.wait_for()
-    chief.goto(console.url + "/people")
-    chief.get_by_role("button", name="Add an account").click()
-    form = chief.get_by_role("dialog")
+    form = new_account(chief, console)
     form.get_by_label("Name").fill("anna")
     form.get_by_label("Role").select_option("auditor")
     form.get_by_role("button", name="Save").click()
 
     auditor = new_page(chief.locator(".secret").inner_text())
-    expect(auditor.get_by_role("button", name="Choose and sign in")).to_be_visible()
-    auditor.get_by_label("Password", exact=True).fill(PASSWORD)
-    auditor.get_by_role("button", name="Choose and sign in").click()
+    choose(auditor)
     auditor.wait_for_url("**/people")
     expect(auditor.locator("#own")).to_be_visible()
     expect(auditor.get_by_role("button", name="Check the record")).to_be_visible()
