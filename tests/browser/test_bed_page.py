@@ -31,7 +31,7 @@ def bed(open_board):
 
     def open_one(view="trends", **options):
         page = open_board(f"/bed/icu/1#{view}", wait=".sign .value", **options)
-        page.locator("#demo").wait_for(state="attached")  # it moves what is below it: a click in that moment misses
+        page.locator("#waves canvas").wait_for()  # they move what is below them: a click in that moment misses
         return page
 
     return open_one

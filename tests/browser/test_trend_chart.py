@@ -62,9 +62,7 @@ def chart(open_board, end, rig):
     def open_one(of="bed", **options):
         until = rig_time(end)
         path = f"/bed/icu/1?hours=1&until={until}" + ("&of=bed" if of == "bed" else "")
-        page = open_board(path, wait=CHART, **options)
-        page.locator("#demo").wait_for(state="attached")  # it moves what is below it: a click in that moment misses
-        return page
+        return open_board(path, wait=CHART, **options)
 
     return open_one
 
@@ -229,7 +227,39 @@ def test_csv_of_the_range_shown_is_one_click_away(chart, console):
     assert len(lines) == 1 + 1_500
 
 
-# The numbers above it.
+# What stands above it.
+
+
+def test_the_first_touch_of_a_page_reaches_what_it_was_meant_for(chart):
+    """It also lets the page sound, and the band that asked for it goes: not before the click has come."""
+    page = chart(of="")
+    page.get_by_role("button", name="Earlier patients too").hover()
+    page.mouse.down()
+    page.locator(".menu.sound[data-state=ready]").wait_for()
+    expect(page.locator("#blocked")).to_be_visible()
+    page.mouse.up()
+    expect(page).to_have_url(re.compile("of=bed"))
+    expect(page.locator("#blocked")).to_be_hidden()
+
+
+def test_nothing_can_be_pressed_until_everything_above_it_has_its_place(open_board, end):
+    """Numbers that come later than the chart would push it from under the finger."""
+    page = open_board("/bed/icu/1", wait=".sign")
+    held = []
+    page.route("**/api/v1/me", lambda route: held.append(route))
+    page.reload()
+    expect(page.locator(".sign")).not_to_have_count(0)
+    expect(page.get_by_role("link", name="CSV")).to_be_hidden()
+    held.pop().continue_()
+    expect(page.get_by_role("link", name="CSV")).to_be_visible()
+    page.unroute("**/api/v1/me")
+    page.route_web_socket("**/api/v1/stream", lambda socket: held.append(socket))
+    page.reload()
+    page.locator("#demo").wait_for(state="attached")
+    expect(page.get_by_role("link", name="CSV")).to_be_hidden()
+    expect(page.locator(".sign")).to_have_count(0)
+    expect(page.locator("#silence")).to_be_visible()  # no picture comes: that is said, and the rest stands behind it
+    page.wrong.clear()
 
 
 def test_a_stale_number_gives_way_to_dashes_and_a_missing_one_to_its_reason(open_board, hub, rig, end):

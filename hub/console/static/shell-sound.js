@@ -10,8 +10,11 @@ import { minuteTime } from "./times.js";
 
 const t = await translator("shell");
 
+const CLICK_MS = 400; // after a finger is lifted its click has come
+
 export class SoundPart {
   #sound = new Sound();
+  #pressed = 0; // the banner stays meanwhile: gone, it would move what the finger is on, and the click would miss
 
   // `loud`: pages that show live beds sound unless told otherwise; the others only when told to.
   constructor(shell, loud) {
@@ -36,6 +39,8 @@ export class SoundPart {
     this.banner.id = "blocked";
     this.banner.hidden = true;
     addEventListener("sound", () => this.draw());
+    addEventListener("pointerdown", () => this.#press(Infinity), { capture: true });
+    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => this.#press(performance.now() + CLICK_MS), { capture: true });
     if (shell.getAttribute("page") === "tv") this.#sound.allow(); // nobody touches a wall; its browser is told to let it
     this.draw();
   }
@@ -56,9 +61,19 @@ export class SoundPart {
       this.summary.setAttribute("aria-label", `${t("sound")}: ${words}`);
     }
     say(this.switch, t(this.#sound.on ? "turn_off" : "turn_on"));
+    this.#drawBanner(state, words);
+    this.#drawPaused(beds);
+  }
+
+  #drawBanner(state, words) {
+    if (performance.now() < this.#pressed) return;
     say(this.banner, words);
     this.banner.hidden = state !== "blocked";
-    this.#drawPaused(beds);
+  }
+
+  #press(until) {
+    this.#pressed = until;
+    if (until < Infinity) setTimeout(() => this.draw(), CLICK_MS);
   }
 
   // Silenced by somebody for a while: said beside the bell, until the last one sounds again.

@@ -44,6 +44,7 @@ export class WardShell extends HTMLElement {
   #asked = 0;
   #built = false;
   #blind = false; // who reads may see no patient: nothing here is of now, and nothing says that it is not
+  #known = false; // who reads it: notices, tabs and buttons depend on that
 
   connectedCallback() {
     if (this.#built) return;
@@ -52,6 +53,7 @@ export class WardShell extends HTMLElement {
     this.main.id ||= "main";
     this.#build();
     if (this.getAttribute("live") !== "no") {
+      mark(this.main, "coming", "yes");
       live.addEventListener("draw", () => this.#draw());
       me.ready = this.#whoAmI();
       if (this.getAttribute("page") === "people") me.ready.then(() => this.#blind || live.start());
@@ -119,6 +121,14 @@ export class WardShell extends HTMLElement {
     this.#drawCounts();
     this.#drawSilence(now);
     this.sound.draw();
+    this.#stand();
+  }
+
+  // Shows the page once its parts have their places: nobody's finger should hit what has just moved below it. A live
+  // page has them with the first picture, or when silence covers it.
+  #stand() {
+    const seen = this.getAttribute("live") !== "cover" || live.picture.version !== null || !this.silence.hidden;
+    if (this.#known && seen) mark(this.main, "coming", null);
   }
 
   #drawCounts() {
@@ -173,6 +183,8 @@ export class WardShell extends HTMLElement {
     }
     for (const link of this.querySelectorAll(".pages a")) link.hidden = !mayVisit(link.dataset.page);
     dispatchEvent(new Event("who"));
+    this.#known = true;
+    this.#stand();
     return me.person;
   }
 }
