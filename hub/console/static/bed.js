@@ -9,11 +9,12 @@ import { Numbers } from "./bed-numbers.js";
 import { Trends } from "./bed-trends.js";
 import { Waves } from "./bed-waves.js";
 import { get } from "./api.js";
-import { make, say } from "./dom.js";
+import { say } from "./dom.js";
 import { translate, translator } from "./language.js";
 import { LimitsEditor } from "./limits-editor.js";
 import { live } from "./live.js";
 import { Observations } from "./observations.js";
+import { Tabs } from "./tabs.js";
 import { announce } from "./announce.js";
 
 const VIEWS = ["trends", "events", "limits", "observations", "devices"];
@@ -25,7 +26,7 @@ const shell = document.querySelector("ward-shell");
 const node = (id) => document.getElementById(id);
 const [ward, name] = location.pathname.split("/").slice(2).map(decodeURIComponent);
 const place = `${encodeURIComponent(ward)}/${encodeURIComponent(name)}`;
-const page = { ward, bed: name, place, t, limits: null, view: null, found: () => live.picture.wards.get(ward)?.beds.find((one) => one.bed === name), changed };
+const page = { ward, bed: name, place, t, limits: null, found: () => live.picture.wards.get(ward)?.beds.find((one) => one.bed === name), changed };
 
 let patient; // who lay here when it was last drawn
 const parts = {
@@ -39,44 +40,14 @@ const parts = {
   observations: new Observations(node("observations"), page),
   devices: new Devices(node("devices"), page),
 };
-const tabs = new Map(VIEWS.map((view) => [view, tab(view)]));
-node("tabs").append(...tabs.values());
-
-function tab(view) {
-  const button = make("button", "", t(`tab_${view}`));
-  Object.assign(button, { type: "button", id: `tab-${view}` });
-  button.setAttribute("role", "tab");
-  button.setAttribute("aria-controls", view);
-  node(view).setAttribute("aria-labelledby", button.id);
-  button.addEventListener("click", () => choose(view));
-  return button;
-}
-
-// Arrow keys go from tab to tab, as everywhere.
-node("tabs").addEventListener("keydown", (event) => {
-  const rtl = document.documentElement.dir === "rtl" ? -1 : 1;
-  const moves = { ArrowRight: rtl, ArrowLeft: -rtl, Home: -VIEWS.length, End: VIEWS.length };
-  if (!(event.key in moves)) return;
-  const to = Math.min(VIEWS.length - 1, Math.max(0, VIEWS.indexOf(page.view) + moves[event.key]));
-  event.preventDefault();
-  choose(VIEWS[to]);
-  tabs.get(VIEWS[to]).focus();
-});
-
-function choose(view, keep = false) {
-  page.view = view;
-  for (const [one, button] of tabs) {
-    button.setAttribute("aria-selected", String(one === view));
-    button.tabIndex = one === view ? 0 : -1;
-    node(one).hidden = one !== view;
-  }
-  if (!keep) history.replaceState(null, "", `${location.pathname}${location.search}#${view}`);
+const tabs = new Tabs(node("tabs"), VIEWS, (view) => t(`tab_${view}`), (view) => {
+  if (view !== (location.hash.slice(1) || VIEWS[0])) history.replaceState(null, "", `${location.pathname}${location.search}#${view}`);
   parts[view].open?.();
-}
+});
 
 // Goes to one limit, from wherever it is shown.
 page.toLimit = (parameter) => {
-  choose("limits");
+  tabs.choose("limits");
   parts.limits.focusOn(parameter);
 };
 
@@ -101,7 +72,7 @@ function draw() {
 // Somebody else lies here now, or nobody: what was asked of the one before is asked anew.
 function moved() {
   changed();
-  parts[page.view].open?.();
+  parts[tabs.view].open?.();
 }
 
 // The console knows its beds, and this is none of them.
@@ -124,9 +95,7 @@ live.addEventListener("draw", draw);
 live.addEventListener("message", ({ detail }) => {
   if (detail.type === "event" && detail.event.alarm.ward === ward && detail.event.alarm.bed === name) parts.events.stale();
 });
-addEventListener("hashchange", () => choose(fromHash(), true));
-const fromHash = () => (VIEWS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "trends");
 setInterval(changed, LIMITS_MS);
-choose(fromHash(), true);
+tabs.choose(location.hash.slice(1));
 draw();
 changed();
