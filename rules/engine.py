@@ -84,8 +84,7 @@ class Engine:
         back = now - from_.heard > HEARD_MS or from_.hidden
         from_.heard, from_.newest, from_.seq, from_.hidden = now, record.time, record.seq, False
         values = record.values
-        known = len(from_.seen)
-        from_.take_values(values, now)
+        fresh = from_.take_values(values, now)
         flagged = False
         if record.flags or from_.reasons or record.states != from_.states:
             flagged = from_.take_flags(record)
@@ -97,7 +96,7 @@ class Engine:
                 low, high = bands[parameter]
                 if not low <= values[parameter] <= high:
                     outside = [parameter] if outside is None else [*outside, parameter]
-        new = back or len(from_.seen) != known
+        new = fresh or back
         gone = flagged or (record.flags and not record.flags.keys().isdisjoint(values))
         for scored in at.scored.values():
             if gone:
@@ -123,7 +122,7 @@ class Engine:
             else:
                 judging.wake(at, rule, moment, now, events)
         if len(events) > 1:
-            return in_order(events)  # the plan's own order depends on the past, which a restart forgets
+            return in_order(events)
         return events
 
     def next_due(self) -> int | None:
@@ -191,7 +190,7 @@ class Engine:
         for case in calling:
             self._judging.take(at, case, Cause.PAUSE_AUDIO, None, now, events, deed)
             self._judging.arm(at, case.rule.id, now)
-        return events
+        return in_order(events)
 
     def pause_alarms(self, bed: BedKey, by: str, reason: str, until: int | None, now: int) -> list[AlarmEvent]:
         """All alarms of a bed, those to come too, are shown and call nobody until `until`. Raises Refused."""
@@ -206,7 +205,7 @@ class Engine:
             if case.state in _SOUNDING or case.state is State.ALARMS_PAUSED:
                 self._judging.take(at, case, Cause.PAUSE_ALARMS, None, now, events, Deed(by, reason))
                 self._judging.arm(at, case.rule.id, now)
-        return events
+        return in_order(events)
 
     def resume_alarms(self, bed: BedKey, by: str, reason: str, now: int) -> list[AlarmEvent]:
         """A person ends the pause of a bed: what still holds calls again. Raises Refused."""
@@ -215,7 +214,7 @@ class Engine:
             raise Refused(f"the alarms of {bed} are not paused")
         events: list[AlarmEvent] = []
         self._end_pause(at, now, events, Deed(by, reason))
-        return events
+        return in_order(events)
 
     def vacate(self, bed: BedKey, by: str, reason: str, now: int) -> list[AlarmEvent]:
         """The patient has left the bed: their alarms and the pause of the bed end, their values are forgotten."""
@@ -227,7 +226,7 @@ class Engine:
         if at.pause is not None:
             self._end_pause(at, now, events, Deed(by, reason))
         at.forget(now)
-        return events
+        return in_order(events)
 
     def station(self, bed: Bed, by: str, reason: str, now: int) -> list[AlarmEvent]:
         """Other devices stand at a bed from now on. What was wrong with one that has gone is wrong elsewhere.

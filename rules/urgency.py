@@ -8,7 +8,10 @@ _STATE_RANK = {"active": 0, "audio_paused": 1, "alarms_paused": 1, "latched": 2,
 
 
 def in_order(events: list[AlarmEvent]) -> list[AlarmEvent]:
-    """The most urgent first, tests last, then by place and rule; the events of one rule in their own order."""
+    """The most urgent first, tests last, then by place and rule; the events of one rule in their own order.
+
+    The order in which a bed's alarms began would be forgotten in a restart.
+    """
     ranks: dict[tuple[str, ...], int] = {}
     for event in events:  # what has just risen goes with all that led there
         place = _place(event.alarm)

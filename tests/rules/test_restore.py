@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rules.documents import read_rules
@@ -65,6 +65,10 @@ def pause(ward, act):
         return
 
 
+@example(
+    steps=[({"spo2": 86.0}, ""), ({}, ""), ({"spo2": 80.0}, ""), ({"spo2": 80.0}, ""), ({}, "pause audio")],
+    restarts={3},
+)
 @given(steps=st.lists(STEP, max_size=40), restarts=st.sets(st.integers(0, 39), max_size=3))
 @settings(max_examples=300, deadline=None)
 def test_a_restart_anywhere_changes_no_later_event(new_ward, steps, restarts):
