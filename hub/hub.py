@@ -50,6 +50,7 @@ from hub.registry import Registry
 from hub.rulebook import Rulebook
 from hub.scores import ScoreBook
 from hub.settings import HubSettings
+from hub.showing import Showing
 from hub.tally import Tally
 from hub.telling import Telling
 from hub.tickets.desk import ticket_acts
@@ -72,7 +73,6 @@ from vitals.sessions import Heartbeat, HubStatus
 
 HEARTBEAT_S = 5.0
 ADVANCE_S = 0.25
-SNAPSHOT_S = 1.0
 SETTLED_S = 60.0
 SWITCH_S = 0.002  # the thread that commits waits so long for the interpreter, several times a commit
 MISMATCH = "bookkeeping-mismatch"
@@ -156,6 +156,7 @@ class Hub:
             on_message=self._receive,
             on_connect=partial(self._say_status, online=True),
         )
+        self.showing = Showing(self.registry.wards, self._show)
         self.receipts = Receipts(self.journal, self.session.publish, settings.credit)
         self.bookkeeping = Bookkeeping(
             self.journal,
@@ -219,7 +220,7 @@ class Hub:
             "committer": self.committer.run,
             "receipts": self._send_receipts,
             "alarm timers": self._advance,
-            "live snapshots": self._show,
+            "live snapshots": self.showing.run,
             "look back": self.lookback.run,
             "heartbeat": self._beat,
         }
@@ -304,8 +305,7 @@ class Hub:
         if events:
             self._announce(events)
             self.tally.announce.observe(perf_counter() - began)
-        if epoch:
-            self.receipts.owe(gateway, epoch, self.intake.repeated((gateway, epoch)))
+        self._answer(gateway, epoch)
         self.committer.wake()
 
     def _waves(self, gateway: str, topic: str, payload: bytes, retained: bool, now: int) -> None:
@@ -315,9 +315,15 @@ class Hub:
         if self.committer.refused and self.intake.pending.size >= WAITING_ROWS:
             self.intake.shed()
         for epoch in self.waves.take(gateway, topic, payload, now):
-            self.receipts.owe(gateway, epoch, self.intake.repeated((gateway, epoch)))
+            self._answer(gateway, epoch)
         failpoint("admit.waves.after")
         self.committer.wake()
+
+    def _answer(self, gateway: str, epoch: int) -> None:
+        """What a gateway says again it waits for word about; the rest gets its receipt when it is committed."""
+        repeated = self.intake.repeated((gateway, epoch))
+        if repeated:
+            self.receipts.owe(gateway, epoch, repeated)
 
     def _bedside(self, gateway: str, payload: bytes, retained: bool, now: int) -> None:
         if retained:  # what stood once at the bed; the gateway says it again when it connects
@@ -476,17 +482,12 @@ class Hub:
         if confirmed:
             await self.committer.confirm(confirmed)
 
-    async def _show(self) -> None:
-        """One snapshot per ward and second, spread over the second so that no alarm waits behind a hundred wards."""
-        wards = list(self.registry.wards)
-        while True:
-            for ward in wards:
-                now = self._clock.now()
-                snapshot = self.picture.snapshot(ward, now, partial(self.scores.judged, self.round, now))
-                self.session.publish(topics.live(ward), encode(snapshot), qos=0)
-                if self.scores.waiting:
-                    self.committer.wake()
-                await asyncio.sleep(SNAPSHOT_S / len(wards))
+    def _show(self, ward: str) -> None:
+        now = self._clock.now()
+        snapshot = self.picture.snapshot(ward, now, partial(self.scores.judged, self.round, now))
+        self.session.publish(topics.live(ward), encode(snapshot), qos=0)
+        if self.scores.waiting:
+            self.committer.wake()
 
     async def _beat(self) -> None:
         beat = 0

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
+import msgspec
+
+from hub.newest import Newest
 from hub.registry import Registry
 from rules.beds import Entry
 from rules.engine import Bed
 from rules.scores import ScoreResult
 from vitals.alarms import Alarm
 from vitals.identity import BedKey
-from vitals.live import LiveBed, LiveDevice, LiveEntry, LivePause, LiveScore, LiveValue, WardSnapshot
-from vitals.parameters import PARAMETERS
+from vitals.live import LiveBed, LiveDevice, LiveEntry, LivePause, LiveScore, WardSnapshot
 from vitals.readings import Record
 from vitals.sessions import GatewayStatus
 
 SILENT_AFTER_MS = 15_000  # no record of any device of a bed: the tile says so
 SET_BACK_MS = 12 * 3_600_000  # no measurement is as old as that when it is told: the gateway's clock was set back
 
-_STALE_MS = {name: parameter.stale_s * 1_000 for name, parameter in PARAMETERS.items()}
 
-
-class Judged(NamedTuple):
+class Judged(msgspec.Struct, frozen=True, gc=False):
     """What the hub makes of a bed: its alarms, entries, scores and pause, and who lies there."""
 
     alarms: list[Alarm]
@@ -36,9 +35,10 @@ class Judged(NamedTuple):
 class _Source:
     """What was last heard of one device."""
 
-    __slots__ = ("guess", "newest_at", "received", "states", "time")
+    __slots__ = ("device", "gateway", "guess", "newest_at", "received", "states", "time")
 
-    def __init__(self) -> None:
+    def __init__(self, source: str) -> None:
+        self.gateway, _, self.device = source.partition("/")
         self.received: int | None = None
         self.time = 0  # of the newest record, by the gateway's clock
         self.newest_at = 0  # when that one was received
@@ -59,6 +59,18 @@ class _Source:
         return self.newest_at - (self.time - time)
 
 
+class _Bed:
+    """One bed, with the devices that stand there."""
+
+    __slots__ = ("left", "newest", "sources", "title")
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.newest = Newest()
+        self.sources: dict[str, _Source] = {}
+        self.left = 0  # when the last patient left; what was measured before is of nobody here
+
+
 class LivePicture:
     """Kept by the hub alone; `now` is UTC ms on a clock that never steps."""
 
@@ -70,15 +82,13 @@ class LivePicture:
         self._clock_offset = clock_offset
         self._hub = hub
         self._number = dict.fromkeys(registry.wards, 0)
-        self._values: dict[BedKey, Mapping[str, float]] = {}
-        self._missing: dict[BedKey, dict[str, str]] = {}  # why a value is missing; none of a bed where nothing ever was
-        self._times: dict[BedKey, dict[str, tuple[int, int]]] = {}  # when each was measured, and by the hub's clock
         self._sources: dict[str, _Source] = {}
         self._gateways: dict[str, GatewayStatus] = {}
-        self._left: dict[BedKey, int] = {}  # when the last patient left; what was measured before is of nobody here
-        self._beds: dict[str, dict[BedKey, tuple[str, ...]]] = {ward: {} for ward in registry.wards}
+        self._beds = {bed.key: _Bed(registry.bed_titles[bed.key]) for bed in registry.beds()}
+        self._wards: dict[str, list[tuple[BedKey, _Bed]]] = {ward: [] for ward in registry.wards}
+        for key, at in self._beds.items():
+            self._wards[key.ward].append((key, at))
         for bed in registry.beds():
-            self._values[bed.key], self._times[bed.key] = {}, {}
             self._station(bed)
 
     def observe(self, bed: BedKey, source: str, record: Record, now: int) -> bool:
@@ -89,50 +99,32 @@ class LivePicture:
         heard = self._sources[source]
         time = record.time
         since = heard.since(time, now, guess=record.clock == "unsynced")
-        if since < self._left.get(bed, 0):
+        at = self._beds[bed]
+        if since < at.left:
             return False
-        times, when = self._times[bed], (time, since)
-        known = self._values[bed]
-        # Never changed, only exchanged: the record's own copy serves all who keep it.
-        self._values[bed] = record.values if record.values.keys() == known.keys() else {**known, **record.values}
-        whens = dict.fromkeys(record.values, when)
-        if whens.keys() == times.keys():
-            self._times[bed] = times = whens
-        else:
-            times.update(whens)
-        missing = self._missing.get(bed)
-        if missing:
-            for name in record.values:
-                missing.pop(name, None)
-        if record.flags:
-            times.update(dict.fromkeys(record.flags, when))
-            self._missing.setdefault(bed, {}).update(record.flags)
+        at.newest.take(record, (time, since))
         heard.states = record.states
         return True
 
     def vacated(self, bed: BedKey, time: int) -> None:
         """The patient left the bed at `time`, UTC ms by the hub's clock: what was measured until then goes."""
-        self._left[bed] = time
-        self._forget(bed, time)
+        at = self._beds[bed]
+        at.left = time
+        at.newest.forget(time)
 
     def station(self, beds: Iterable[Bed], now: int) -> None:
         """These beds have other devices from now on. Where one was taken away nothing of before is shown."""
         for bed in beds:
-            if set(self._beds[bed.key.ward][bed.key]) - set(bed.sources):
-                self._forget(bed.key, now)
+            at = self._beds[bed.key]
+            if at.sources.keys() - set(bed.sources):
+                at.newest.forget(now)
             self._station(bed)
 
     def _station(self, bed: Bed) -> None:
-        self._beds[bed.key.ward][bed.key] = bed.sources
         for source in bed.sources:
-            self._sources.setdefault(source, _Source())
-
-    def _forget(self, bed: BedKey, until: int) -> None:
-        past = {name for name, (_, since) in self._times[bed].items() if since <= until}
-        self._times[bed] = {name: when for name, when in self._times[bed].items() if name not in past}
-        self._values[bed] = {name: value for name, value in self._values[bed].items() if name not in past}
-        for name in past:
-            self._missing.get(bed, {}).pop(name, None)
+            if source not in self._sources:
+                self._sources[source] = _Source(source)
+        self._beds[bed.key].sources = {source: self._sources[source] for source in bed.sources}
 
     def gateway(self, status: GatewayStatus) -> None:
         """Take in what a gateway, or its last will, says of itself."""
@@ -152,61 +144,43 @@ class LivePicture:
             hub=self._hub,
             time=now,
             number=self._number[ward],
-            beds=[self._bed(key, sources, now, judged(key)) for key, sources in self._beds[ward].items()],
+            beds=[self._bed(key.bed, at, now, judged(key)) for key, at in self._wards[ward]],
         )
 
-    def _bed(self, key: BedKey, sources: tuple[str, ...], now: int, judged: Judged) -> LiveBed:
-        heard = [self._sources[source].received for source in sources]
-        latest = max((received for received in heard if received is not None), default=None)
+    def _bed(self, name: str, at: _Bed, now: int, judged: Judged) -> LiveBed:
+        sources = at.sources.values()
+        latest = max((source.received for source in sources if source.received is not None), default=None)
         return LiveBed(
-            bed=key.bed,
-            title=self._registry.bed_titles[key],
+            bed=name,
+            title=at.title,
             silent=latest is None or now - latest > SILENT_AFTER_MS,
-            values=_values(self._values[key], self._times[key], self._missing.get(key), now),
+            values=at.newest.shown(now),
             devices=[self._device(source, now) for source in sources],
             alarms=judged.alarms,
-            entries={
-                name: LiveEntry(value=entry.value, time=entry.time, until=entry.until)
-                for name, entry in judged.entries.items()
-            },
-            scores={result.table: _score(result) for result in judged.scores},
+            entries=_entries(judged.entries) if judged.entries else {},
+            scores={result.table: _score(result) for result in judged.scores} if judged.scores else {},
             pause=judged.pause,
             patient=judged.patient,
             patient_since=judged.patient_since,
         )
 
-    def _device(self, source: str, now: int) -> LiveDevice:
-        gateway, _, device = source.partition("/")
-        heard = self._sources[source]
-        status = self._gateways.get(gateway)
-        link = next((entry for entry in status.devices if entry.id == device), None) if status else None
+    def _device(self, source: _Source, now: int) -> LiveDevice:
+        status = self._gateways.get(source.gateway)
+        link = next((entry for entry in status.devices if entry.id == source.device), None) if status else None
         return LiveDevice(
-            device=device,
-            gateway=gateway,
+            device=source.device,
+            gateway=source.gateway,
             gateway_online=status.online if status else None,
-            clock_offset_ms=self._clock_offset(gateway),
+            clock_offset_ms=self._clock_offset(source.gateway),
             link=link.link if link else "",
             detail=link.detail if link else "",
-            states=heard.states,
-            age_ms=None if heard.received is None else now - heard.received,
+            states=source.states,
+            age_ms=None if source.received is None else now - source.received,
         )
 
 
-def _values(
-    values: Mapping[str, float], times: Mapping[str, tuple[int, int]], missing: Mapping[str, str] | None, now: int
-) -> dict[str, LiveValue]:
-    shown: dict[str, LiveValue] = {}
-    last: tuple[int, int] | None = None
-    time = age = 0
-    for name, when in times.items():
-        if when is not last:  # most values of a bed came together
-            last, time, age = when, when[0], now - when[1]
-        fresh = age <= _STALE_MS[name]
-        if missing and name in missing:
-            shown[name] = LiveValue(reason=missing[name], time=time, age_ms=age, fresh=fresh)
-        else:
-            shown[name] = LiveValue(value=values[name], time=time, age_ms=age, fresh=fresh)
-    return shown
+def _entries(entries: Mapping[str, Entry]) -> dict[str, LiveEntry]:
+    return {name: LiveEntry(value=entry.value, time=entry.time, until=entry.until) for name, entry in entries.items()}
 
 
 def _score(result: ScoreResult) -> LiveScore:

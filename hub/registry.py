@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -17,6 +18,11 @@ class Spell(NamedTuple):
 
     start: int
     bed: BedKey | None
+
+
+def source_of(gateway: str, device: str) -> str:
+    """What rules and displays call a device; the same object each time, which dictionaries find sooner."""
+    return sys.intern(f"{gateway}/{device}")
 
 
 class Registry:
@@ -112,5 +118,5 @@ class Registry:
         for gateway, devices in self.gateways.items():
             for device, key in devices.items():
                 if key is not None:
-                    sources[key].append(f"{gateway}/{device}")
+                    sources[key].append(source_of(gateway, device))
         return [Bed(key, tuple(names)) for key, names in sources.items()]

@@ -72,13 +72,27 @@ class Told(NamedTuple):
 class Source:
     """One device at a bed, as its records left it."""
 
-    __slots__ = ("heard", "hidden", "name", "newest", "reasons", "seen", "seq", "since", "states", "values", "windows")
+    __slots__ = (
+        "_seen",
+        "_together",
+        "heard",
+        "hidden",
+        "name",
+        "newest",
+        "reasons",
+        "seq",
+        "since",
+        "states",
+        "values",
+        "windows",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
         # Gone as soon as the device says it is missing. Never changed, only exchanged: it may be a record's own.
         self.values: Mapping[str, float] = {}
-        self.seen: dict[str, int] = {}  # when a parameter last had a value
+        self._seen: dict[str, int] = {}
+        self._together: int | None = None  # when all parameters it ever gave last had a value, if that was one moment
         self.reasons: dict[str, str] = {}  # why a parameter has none now
         self.states: tuple[str, ...] = ()
         self.windows: dict[tuple[str, int], Window] = {}  # by parameter and length, only those a rule has asked for
@@ -95,14 +109,26 @@ class Source:
         """
         return record.time < self.newest and record.seq < self.seq and now - self.heard < REORDER_MS
 
-    def take_values(self, values: Mapping[str, float], now: int) -> None:
-        """Remember the values of a record, in its own copy if it says as much as is known."""
-        self.values = values if values.keys() == self.values.keys() else {**self.values, **values}
-        seen = dict.fromkeys(values, now)
-        if seen.keys() == self.seen.keys():
-            self.seen = seen
-        else:
-            self.seen.update(seen)
+    @property
+    def seen(self) -> dict[str, int]:
+        """When a parameter last had a value."""
+        if self._together is not None:
+            self._seen, self._together = dict.fromkeys(self._seen, self._together), None
+        return self._seen
+
+    @seen.setter
+    def seen(self, seen: dict[str, int]) -> None:
+        self._seen, self._together = seen, None
+
+    def take_values(self, values: Mapping[str, float], now: int) -> bool:
+        """Remember the values of a record, in its own copy if it says as much as is known; whether one is new."""
+        if values.keys() == self._seen.keys():
+            self.values, self._together = values, now
+            return False
+        known = len(self._seen)
+        self.values = {**self.values, **values}
+        self.seen = {**self.seen, **dict.fromkeys(values, now)}
+        return len(self._seen) != known
 
     def drop(self, parameters: Iterable[str]) -> None:
         """These have no value any more."""

@@ -5,7 +5,7 @@ A fault stands at its root: behind a gateway that is offline its devices are unk
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from vitals.identity import is_gateway_id, is_name
@@ -22,6 +22,8 @@ SERIOUS = ("spool_error", "spool_full", "identity_conflict")
 """How reasons in a gateway's status begin that somebody must go and see to."""
 
 State = Literal["online", "error", "offline", "unknown"]
+REACHABLE: Collection[State] = ("online", "error")
+"""States of a gateway in which something of its devices is known."""
 FAULTS: frozenset[State] = frozenset({"error", "offline"})
 
 
@@ -104,10 +106,15 @@ class Fleet:
         at = known.devices.get(device) if known is not None else None
         if known is None or at is None:
             return self.spoke(gateway, now)
-        new = at.state != "online" or at.faulty != faulty or known.state != "online"
+        new = at.state != "online" or at.faulty != faulty
         known.heard, known.gone = now, ""
         at.heard, at.faulty = now, faulty
-        return self._judge(gateway, known, now) if new else []
+        if known.state != "online":
+            return self._judge(gateway, known, now)
+        changes: list[StateChange] = []
+        if new:
+            self._judge_device(gateway, known, device, at, now, changes)
+        return changes
 
     def status(self, status: GatewayStatus, *, retained: bool, now: int) -> list[StateChange]:
         """A gateway, or its last will, says how it is; a retained word that all is well proves nothing of now."""
@@ -169,14 +176,18 @@ class Fleet:
         changes: list[StateChange] = []
         before = known.state
         _enter(known, Equipment(name), self._of_gateway(known, now), changes)
-        reachable = known.state in ("online", "error")
-        if reachable and before not in ("online", "error"):
+        if known.state in REACHABLE and before not in REACHABLE:
             known.begun = now
         for device, at in known.devices.items():
-            found = _of_device(known, at, now) if reachable else _unreachable(name, known)
-            if found is not None:
-                _enter(at, Equipment(name, device), found, changes)
+            self._judge_device(name, known, device, at, now, changes)
         return changes
+
+    def _judge_device(
+        self, name: str, known: _Gateway, device: str, at: _Device, now: int, to: list[StateChange]
+    ) -> None:
+        found = _of_device(known, at, now) if known.state in REACHABLE else _unreachable(name, known)
+        if found is not None:
+            _enter(at, Equipment(name, device), found, to)
 
     def _of_gateway(self, known: _Gateway, now: int) -> tuple[State, str, int]:
         if not self._connected:

@@ -119,7 +119,8 @@ class Tickets:
         if change.state in FAULTS:
             events = self._fault(case, change, before, now)
         elif change.state == "online":
-            case.fault_since, case.online_since = None, now
+            case.fault_since = None
+            case.online_since = now if case.open or case.dismissed else None
             events = self._back(case, now)
         else:
             case.fault_since = case.online_since = None

@@ -39,7 +39,7 @@ class LiveEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     until: Milliseconds | None = None  # when it is too old to count; None: it holds until it is entered anew
 
 
-class LiveScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LiveScore(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An early warning score. An incomplete one has a partial sum and no total: show it as incomplete, never as low."""
 
     total: int | None = None
@@ -59,7 +59,7 @@ class LivePause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
     reason: str = ""
 
 
-class LiveBed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LiveBed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One bed of the snapshot. `silent` is true when no device of it was heard within its silence limit."""
 
     bed: str
@@ -75,7 +75,7 @@ class LiveBed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     patient_since: Milliseconds | None = None
 
 
-class WardSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+class WardSnapshot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Payload of `ward/<ward>/live`, QoS 0, each second. `number` grows by one; a jump means missed snapshots."""
 
     ward: str

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,8 +13,7 @@ from vitals.identity import is_gateway_id
 from vitals.readings import Batch, Epoch, Record, Seq
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """One record that is refused for good."""
 
     seq: int
@@ -22,13 +21,12 @@ class Rejected:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
+class Admitted(NamedTuple):
     """A message that could be read: its good records, and those that were not."""
 
     epoch: int
     records: list[Record]
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: Sequence[Rejected] = ()
 
 
 class _Envelope(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from hub.journal_gaps import GapRow, Key
 from hub.journal_waves import WaveRow
 from hub.late import Gaps
 from hub.live import LivePicture
-from hub.registry import Registry
+from hub.registry import Registry, source_of
 from hub.tickets.workshop import Workshop
 from rules.engine import Engine
 from vitals.alarms import AlarmEvent
@@ -31,6 +31,28 @@ QUARANTINE_PER_COMMIT = 100  # a flood of rubbish is counted in full and kept in
 
 _NOTHING = Ranges()
 _encode = msgspec.json.Encoder().encode
+
+
+class _Line:
+    """What a device said last that was live: order is not wall time."""
+
+    __slots__ = ("_epoch", "_seq", "_time", "source")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._epoch = self._seq = self._time = 0
+
+    def follows(self, epoch: int, record: Record) -> bool:
+        """Whether this is its newest word; an older one must not move live values back."""
+        seq, time = record.seq, record.time
+        if epoch != self._epoch and max(epoch, self._epoch) >= VOLATILE_FROM:
+            # The gateway's disk fails or is back: epochs do not follow each other then. What is live is seconds old.
+            in_order = not self._time - LIVE_AGE_MS <= time < self._time
+        else:
+            in_order = (epoch, seq) >= (self._epoch, self._seq)
+        if in_order:
+            self._epoch, self._seq, self._time = epoch, seq, time
+        return in_order
 
 
 class Intake:
@@ -54,7 +76,7 @@ class Intake:
         self._taken: dict[Key, Ranges] = {}
         self._missing: dict[Key, Ranges] = {}  # of what is taken: declared missing, and welcome if it comes
         self._repeated: dict[Key, Ranges] = {}  # said again, and not asked about since
-        self._newest: dict[str, tuple[int, int, int]] = {}  # source → (epoch, seq, time): order is not wall time
+        self._lines: dict[str, dict[str, _Line]] = {}  # by gateway and device
         self.pending = Batch()
         self.counters: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()  # of refusals, without what they quote
@@ -81,8 +103,12 @@ class Intake:
         if settled is None:
             settled = pending.settled[key] = Ranges()
         devices = self._registry.gateways[gateway]
+        lines = self._lines.get(gateway)
+        if lines is None:
+            lines = self._lines[gateway] = {device: _Line(source_of(gateway, device)) for device in devices}
         moved = self._registry.moved.get(gateway)
         duplicates = 0
+        counters = self.counters
         for record in admitted.records:
             if not taken.add(record.seq) and not self._refill(key, record.seq):
                 duplicates += 1
@@ -100,19 +126,21 @@ class Intake:
             if moved is not None and record.time < moved.get(record.device, 0) and (late or record.clock != "unsynced"):
                 here = False  # measured before it was moved
                 bed = self._registry.bed_at(gateway, record.device, record.time)
-            fresh = not late and here and bed is not None and self._in_order(gateway, admitted.epoch, record)
-            if fresh:
-                assert bed is not None
-                source = f"{gateway}/{record.device}"
+            fresh = False
+            if not late and here and bed is not None:
+                line = lines[record.device]
+                fresh = line.follows(admitted.epoch, record)
+                if not fresh:
+                    counters["out_of_order"] += 1
                 # A TEST record is no word of the device.
-                fresh = DRILL in record.states or self._picture.observe(bed, source, record, now)
+                elif DRILL not in record.states:
+                    fresh = self._picture.observe(bed, line.source, record, now)
             rows.append(_row(gateway, admitted.epoch, record, bed, now, late=not fresh and bed is not None))
             if fresh:
                 assert bed is not None
-                events += self._engine.observe(bed, source, record, now)
+                events += self._engine.observe(bed, line.source, record, now)
             elif bed is not None and record.clock != "unsynced" and DRILL not in record.states:
                 self._gaps.note(bed, record.time, now)
-        counters = self.counters
         counters["received"] += len(admitted.records) + len(admitted.rejected)
         if duplicates:
             counters["duplicate"] += duplicates
@@ -171,6 +199,7 @@ class Intake:
         for rejected in admitted.rejected:
             if not taken.add(rejected.seq):
                 self.counters["duplicate"] += 1
+                self._repeat((gateway, admitted.epoch), rejected.seq)
                 continue
             self.counters["rejected"] += 1
             self.pending.settle(gateway, admitted.epoch, rejected.seq)
@@ -230,21 +259,6 @@ class Intake:
         missing.remove_range(seq, seq)
         self.pending.refilled.setdefault(key, Ranges()).add(seq)
         self.counters["refilled"] += 1
-        return True
-
-    def _in_order(self, gateway: str, epoch: int, record: Record) -> bool:
-        """Whether this is the newest word of its device; an older one must not move live values back."""
-        source = f"{gateway}/{record.device}"
-        last_epoch, last_seq, last_time = self._newest.get(source, (0, 0, 0))
-        if epoch != last_epoch and max(epoch, last_epoch) >= VOLATILE_FROM:
-            # The gateway's disk fails or is back: epochs do not follow each other then. What is live is seconds old.
-            in_order = not last_time - LIVE_AGE_MS <= record.time < last_time
-        else:
-            in_order = (epoch, record.seq) >= (last_epoch, last_seq)
-        if not in_order:
-            self.counters["out_of_order"] += 1
-            return False
-        self._newest[source] = (epoch, record.seq, record.time)
         return True
 
 
