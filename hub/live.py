@@ -97,12 +97,11 @@ class LivePicture:
         False: it is an old one, of a patient who has left the bed since, and nothing of the present.
         """
         heard = self._sources[source]
-        time = record.time
-        since = heard.since(time, now, guess=record.clock == "unsynced")
+        since = heard.since(record.time, now, guess=record.clock == "unsynced")
         at = self._beds[bed]
         if since < at.left:
             return False
-        at.newest.take(record, (time, since))
+        at.newest.take(record, since)
         heard.states = record.states
         return True
 

@@ -12,68 +12,67 @@ _STALE_MS = {name: parameter.stale_s * 1_000 for name, parameter in PARAMETERS.i
 _SOONEST_STALE_MS = min(_STALE_MS.values())
 
 
-Measured = tuple[int, int]
-"""When something was measured, UTC ms: by the gateway's clock, and by the hub's."""
+class _Group:
+    """Parameters that came in one record, and have come together ever since."""
+
+    __slots__ = ("missing", "since", "time", "values")
+
+    def __init__(self, record: Record, since: int) -> None:
+        self.take(record, since)
+
+    def take(self, record: Record, since: int) -> None:
+        # Never changed, only exchanged: they are the record's own.
+        self.values: Mapping[str, float] = record.values
+        self.missing: Mapping[str, str] = record.flags  # why there is no value
+        self.time = record.time
+        self.since = since
+
+    def drop(self, names: Mapping[str, object]) -> None:
+        """A newer record speaks of these."""
+        self.values = {name: value for name, value in self.values.items() if name not in names}
+        self.missing = {name: reason for name, reason in self.missing.items() if name not in names}
 
 
 class Newest:
     """Takes in records in their order.
 
-    Most beds have one monitor that says the same parameters each second: then nothing is kept for each of them.
+    A monitor says the same parameters each second, and a cuff its own now and then: nothing is kept for each of them
+    but for those that come together. Times are UTC ms: `time` by the gateway's clock, `since` by the hub's.
     """
 
-    __slots__ = ("_apart", "_missing", "_together", "_values")
+    __slots__ = ("_groups",)
 
     def __init__(self) -> None:
-        # Neither is ever changed, only exchanged: they may be a record's own. No parameter stands in both.
-        self._values: Mapping[str, float] = {}
-        self._missing: Mapping[str, str] = {}  # why there is no value
-        self._together: Measured | None = None  # when all of it was measured, if that was one moment
-        self._apart: dict[str, Measured] = {}  # when each was measured, if not
+        self._groups: list[_Group] = []  # no parameter stands in two of them
 
-    def take(self, record: Record, when: Measured) -> None:
-        """Take in the values of a record, and its reasons for having none."""
-        values, missing = record.values, record.flags
-        if values.keys() != self._values.keys() or missing.keys() != self._missing.keys():
-            self._apart = {**self._times(), **dict.fromkeys(values, when), **dict.fromkeys(missing, when)}
-            when_all = None
-            values = {name: value for name, value in {**self._values, **values}.items() if name not in missing}
-            missing = {name: why for name, why in {**self._missing, **missing}.items() if name not in record.values}
-        else:
-            when_all = when
-        self._values, self._missing, self._together = values, missing, when_all
+    def take(self, record: Record, since: int) -> None:
+        """Take in the values of a record, and its reasons for having none: they were measured at `since`."""
+        values, missing = record.values.keys(), record.flags.keys()
+        for group in self._groups:
+            if values == group.values.keys() and missing == group.missing.keys():
+                group.take(record, since)
+                return
+        said = {**record.values, **record.flags}
+        for group in self._groups:
+            group.drop(said)
+        self._groups = [group for group in self._groups if group.values or group.missing]
+        if said:
+            self._groups.append(_Group(record, since))
 
     def forget(self, until: int) -> None:
-        """Nothing that was measured until then, UTC ms by the hub's clock, is of the present any more."""
-        self._apart = {name: when for name, when in self._times().items() if when[1] > until}
-        self._together = None
-        self._values = {name: value for name, value in self._values.items() if name in self._apart}
-        self._missing = {name: why for name, why in self._missing.items() if name in self._apart}
+        """Nothing that was measured until then is of the present any more."""
+        self._groups = [group for group in self._groups if group.since > until]
 
     def shown(self, now: int) -> dict[str, LiveValue]:
-        """All of it as displays see it at `now`, UTC ms by the hub's clock."""
-        if self._together is None or now - self._together[1] > _SOONEST_STALE_MS:
-            return self._each(now)
-        time, age = self._together[0], now - self._together[1]
-        shown = {name: LiveValue(value=value, time=time, age_ms=age) for name, value in self._values.items()}
-        for name, reason in self._missing.items():
-            shown[name] = LiveValue(reason=reason, time=time, age_ms=age)
-        return shown
-
-    def _each(self, now: int) -> dict[str, LiveValue]:
+        """All of it as displays see it at `now`."""
         shown: dict[str, LiveValue] = {}
-        for name, (time, since) in self._times().items():
-            age = now - since
-            shown[name] = LiveValue(
-                value=self._values.get(name),
-                reason=self._missing.get(name, ""),
-                time=time,
-                age_ms=age,
-                fresh=age <= _STALE_MS[name],
-            )
+        for group in self._groups:
+            time, age = group.time, now - group.since
+            all_fresh = age <= _SOONEST_STALE_MS
+            for name, value in group.values.items():
+                fresh = all_fresh or age <= _STALE_MS[name]
+                shown[name] = LiveValue(value=value, time=time, age_ms=age, fresh=fresh)
+            for name, reason in group.missing.items():
+                fresh = all_fresh or age <= _STALE_MS[name]
+                shown[name] = LiveValue(reason=reason, time=time, age_ms=age, fresh=fresh)
         return shown
-
-    def _times(self) -> dict[str, Measured]:
-        if self._together is None:
-            return self._apart
-        return dict.fromkeys((*self._values, *self._missing), self._together)

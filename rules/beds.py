@@ -125,10 +125,11 @@ class Source:
         if values.keys() == self._seen.keys():
             self.values, self._together = values, now
             return False
-        known = len(self._seen)
+        seen = self.seen
+        known = len(seen)
         self.values = {**self.values, **values}
-        self.seen = {**self.seen, **dict.fromkeys(values, now)}
-        return len(self._seen) != known
+        seen.update(dict.fromkeys(values, now))
+        return len(seen) != known
 
     def drop(self, parameters: Iterable[str]) -> None:
         """These have no value any more."""

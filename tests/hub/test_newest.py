@@ -1,5 +1,6 @@
 """The newest words of a bed: whatever comes in whatever order, they are those a plain table would hold."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +42,7 @@ def test_it_shows_what_a_plain_table_would(steps, later):
             newest.forget(now - 5_000)
             table = {name: row for name, row in table.items() if row[3] > now - 5_000}
             continue
-        newest.take(record, (now - 700, now))
+        newest.take(msgspec.structs.replace(record, time=now - 700), now)
         table |= {name: (value, "", now - 700, now) for name, value in record.values.items()}
         table |= {name: (None, reason, now - 700, now) for name, reason in record.flags.items()}
     now += later
@@ -60,7 +61,7 @@ def test_it_shows_what_a_plain_table_would(steps, later):
 def test_a_record_is_never_changed_by_what_comes_after_it():
     newest = Newest()
     first = Record(seq=1, device="mon-a", time=0, values={"hr": 70.0}, flags={"spo2": "sensor_off"})
-    newest.take(first, (0, NOW))
-    newest.take(Record(seq=2, device="mon-a", time=0, values={"spo2": 97.0}), (0, NOW))
+    newest.take(first, NOW)
+    newest.take(Record(seq=2, device="mon-a", time=0, values={"spo2": 97.0}), NOW)
     newest.forget(NOW)
     assert (first.values, first.flags) == ({"hr": 70.0}, {"spo2": "sensor_off"})
