@@ -19,7 +19,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -59,6 +60,11 @@ class HubMeasured(Measured):
 
     receipts: int = 0
     hub_ready: bool = False
+    snapshots: list[float] = field(default_factory=list)  # when each one of the first ward came
+
+    def longest_gap_s(self) -> float | None:
+        """The longest time a display had nothing new; None when it saw less than two snapshots."""
+        return round(max(later - one for one, later in pairwise(self.snapshots)), 2) if self.snapshots[1:] else None
 
 
 def main() -> int:
@@ -142,6 +148,9 @@ async def _measure(
         "p50_ms": measured.percentile_ms(50),
         "p99_ms": measured.percentile_ms(99),
         "max_ms": measured.percentile_ms(100),
+        "later_half_p99_ms": measured.percentile_ms(99, later=True),
+        "snapshots": len(measured.snapshots),
+        "snapshot_gap_s": measured.longest_gap_s(),
         "cpu_percent": {name: round(100 * seconds / elapsed, 1) for name, seconds in cpu.items()},
         "hub_us_per_message": round(1e6 * cpu["hub"] / measured.published, 1),
         "rss_mb": {"hub": rss_mb(hub.pid), "broker": rss_mb(broker_pid)},
@@ -202,6 +211,8 @@ async def _subscribe(port: int, measured: HubMeasured) -> Wire:
             measured.receipts += 1
         elif topic.endswith(b"/heartbeat"):
             measured.hub_ready = True
+        elif topic.endswith(b"/live"):
+            measured.snapshots.append(time.perf_counter())
 
     while True:
         try:
@@ -213,9 +224,8 @@ async def _subscribe(port: int, measured: HubMeasured) -> Wire:
             await asyncio.sleep(0.05)
     assert wire.transport is not None
     prefix = "wardline/v1"
-    wire.transport.write(
-        subscribe_packet([f"{prefix}/ward/+/event", f"{prefix}/down/+/receipt", f"{prefix}/hub/+/heartbeat"])
-    )
+    topics = ["ward/+/event", "down/+/receipt", "hub/+/heartbeat", "ward/w0000/live"]
+    wire.transport.write(subscribe_packet([f"{prefix}/{topic}" for topic in topics]))
     await wire.subscribed.wait()
     return wire
 

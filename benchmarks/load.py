@@ -54,9 +54,9 @@ class Measured:
         """Alarms that should have been heard."""
         return len(self.probes) + len(self.latencies)
 
-    def percentile_ms(self, percent: int) -> float | None:
-        """A percentile of the delays; None when no alarm was heard."""
-        ordered = sorted(self.latencies)
+    def percentile_ms(self, percent: int, *, later: bool = False) -> float | None:
+        """A percentile of the delays, or of the `later` half of them; None when no alarm was heard."""
+        ordered = sorted(self.latencies[len(self.latencies) // 2 :] if later else self.latencies)
         return round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1e3, 1) if ordered else None
 
 
