@@ -24,6 +24,7 @@ LIVE_BATCH = 100
 BACKFILL_BATCH = 500
 WAVE_BATCH = 64
 WAVE_BATCH_FIRST = 4  # on a thin line a reading waits behind one message of waves: begin small
+SMALL_BATCH = 32
 SMALLEST_BATCH = 1
 LIVE_RUN = 7  # after this many live messages in a row the backfill may send, 70 to 30
 BACKFILL_RUN = 3
@@ -52,6 +53,11 @@ class _Message:
     ranges: list[Range]
     number: int  # messages are numbered in the order they were sent
     acknowledged: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many records it carried."""
+        return sum(high - low + 1 for low, high in self.ranges)
 
 
 class Lanes:
@@ -94,6 +100,7 @@ class Lanes:
         self._patience = 1.0
         self._progress_at = 0
         self._progressed = False  # since the last connect
+        self._careful = False  # the line broke under what was sent at once: one message at a time until one is through
 
     @property
     def outstanding(self) -> int:
@@ -133,7 +140,7 @@ class Lanes:
         self._age(now)
         self._recover(now)
         unacknowledged = [message.lane for message in self._messages.values() if not message.acknowledged]
-        if len(unacknowledged) >= self.window:
+        if len(unacknowledged) >= (1 if self._careful else self.window):
             return None
         live = self._live(self.credit - self.outstanding)
         backfill = None
@@ -204,6 +211,7 @@ class Lanes:
         if news:
             self._progress_at = now
             self._progressed = True
+            self._careful = False
             self._patience = 1.0
             self._measure(now)
         return news
@@ -246,7 +254,11 @@ class Lanes:
     def disconnected(self) -> None:
         """The connection is gone, and what it carried may be."""
         if self._sent and not self._progressed:
-            self._shrink()  # a line that breaks before one batch is through needs smaller batches
+            # A line that breaks before one batch is through needs far smaller ones than those it broke under, and one at
+            # a time: the next attempts come later and later.
+            self._careful = True
+            largest = max((message.size for message in self._messages.values()), default=0)
+            self.batch = max(SMALLEST_BATCH, min(self.batch, max(largest, SMALL_BATCH)) // 4)
         self._messages.clear()
         self._resend(self._progress_at)
 

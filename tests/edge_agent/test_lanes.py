@@ -221,6 +221,32 @@ def test_a_line_that_breaks_before_a_batch_is_through_gets_down_to_single_record
     assert lanes.plan(11).ranges == [(1, 1)]
 
 
+def test_a_line_that_breaks_under_a_small_batch_gets_a_smaller_one_at_once():
+    lanes = Lanes(held=[(1, 40)], accepted=40)
+    lanes.connected(0)
+    send(lanes, 0)
+    lanes.disconnected()
+    lanes.connected(1)
+    assert lanes.plan(1).ranges == [(1, 10)]
+
+
+def test_after_a_line_broke_under_what_was_sent_at_once_one_message_goes_at_a_time_until_one_is_through():
+    lanes = Lanes()
+    lanes.committed(1, 400, 0)
+    lanes.connected(0)
+    for token in range(4):
+        send(lanes, 0, token)
+    lanes.disconnected()
+    lanes.connected(1)
+    assert send(lanes, 1).ranges == [(1, 25)]
+    assert lanes.plan(2) is None
+    lanes.acknowledged(1, 100)
+    send(lanes, 100, 2)
+    assert lanes.plan(101) is None
+    lanes.receipt([(1, 25)], [], 2000, 150)
+    assert lanes.plan(150) is not None
+
+
 def test_everything_unconfirmed_is_sendable_after_a_new_connection():
     lanes = Lanes()
     lanes.committed(1, 5, 0)
