@@ -254,8 +254,8 @@ class Lanes:
     def disconnected(self) -> None:
         """The connection is gone, and what it carried may be."""
         if self._sent and not self._progressed:
-            # A line that breaks before one batch is through needs far smaller ones than those it broke under, and one at
-            # a time: the next attempts come later and later.
+            # A line that breaks before one batch is through needs far smaller ones than those it broke under, one at a
+            # time: the next attempts come later and later.
             self._careful = True
             largest = max((message.size for message in self._messages.values()), default=0)
             self.batch = max(SMALLEST_BATCH, min(self.batch, max(largest, SMALL_BATCH)) // 4)
