@@ -24,7 +24,7 @@ LIVE_BATCH = 100
 BACKFILL_BATCH = 500
 WAVE_BATCH = 64
 WAVE_BATCH_FIRST = 4  # on a thin line a reading waits behind one message of waves: begin small
-SMALL_BATCH = 32
+SMALL_BATCH = 32  # a line that breaks under less than this is treated as if it broke under so much
 SMALLEST_BATCH = 1
 LIVE_RUN = 7  # after this many live messages in a row the backfill may send, 70 to 30
 BACKFILL_RUN = 3
@@ -53,11 +53,6 @@ class _Message:
     ranges: list[Range]
     number: int  # messages are numbered in the order they were sent
     acknowledged: bool = False
-
-    @property
-    def size(self) -> int:
-        """How many records it carried."""
-        return sum(high - low + 1 for low, high in self.ranges)
 
 
 class Lanes:
@@ -257,7 +252,7 @@ class Lanes:
             # A line that breaks before one batch is through needs far smaller ones than those it broke under, one at a
             # time: the next attempts come later and later.
             self._careful = True
-            largest = max((message.size for message in self._messages.values()), default=0)
+            largest = max((SeqSet(message.ranges).count() for message in self._messages.values()), default=0)
             self.batch = max(SMALLEST_BATCH, min(self.batch, max(largest, SMALL_BATCH)) // 4)
         self._messages.clear()
         self._resend(self._progress_at)

@@ -156,8 +156,11 @@ class LivePicture:
             values=at.newest.shown(now),
             devices=[self._device(source, now) for source in sources],
             alarms=judged.alarms,
-            entries=_entries(judged.entries) if judged.entries else {},
-            scores={result.table: _score(result) for result in judged.scores} if judged.scores else {},
+            entries={
+                name: LiveEntry(value=entry.value, time=entry.time, until=entry.until)
+                for name, entry in judged.entries.items()
+            },
+            scores={result.table: _score(result) for result in judged.scores},
             pause=judged.pause,
             patient=judged.patient,
             patient_since=judged.patient_since,
@@ -176,10 +179,6 @@ class LivePicture:
             states=source.states,
             age_ms=None if source.received is None else now - source.received,
         )
-
-
-def _entries(entries: Mapping[str, Entry]) -> dict[str, LiveEntry]:
-    return {name: LiveEntry(value=entry.value, time=entry.time, until=entry.until) for name, entry in entries.items()}
 
 
 def _score(result: ScoreResult) -> LiveScore:

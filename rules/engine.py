@@ -84,7 +84,7 @@ class Engine:
         back = now - from_.heard > HEARD_MS or from_.hidden
         from_.heard, from_.newest, from_.seq, from_.hidden = now, record.time, record.seq, False
         values = record.values
-        fresh = from_.take_values(values, now)
+        new = from_.take_values(values, now) or back
         flagged = False
         if record.flags or from_.reasons or record.states != from_.states:
             flagged = from_.take_flags(record)
@@ -96,7 +96,6 @@ class Engine:
                 low, high = bands[parameter]
                 if not low <= values[parameter] <= high:
                     outside = [parameter] if outside is None else [*outside, parameter]
-        new = fresh or back
         gone = flagged or (record.flags and not record.flags.keys().isdisjoint(values))
         for scored in at.scored.values():
             if gone:
@@ -121,9 +120,7 @@ class Engine:
                 self._end_pause(at, now, events)
             else:
                 judging.wake(at, rule, moment, now, events)
-        if len(events) > 1:
-            return in_order(events)
-        return events
+        return in_order(events)
 
     def next_due(self) -> int | None:
         """When `advance` may next have something to do if no record comes; None: nothing is planned."""

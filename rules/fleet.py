@@ -5,7 +5,7 @@ A fault stands at its root: behind a gateway that is offline its devices are unk
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from vitals.identity import is_gateway_id, is_name
@@ -22,7 +22,7 @@ SERIOUS = ("spool_error", "spool_full", "identity_conflict")
 """How reasons in a gateway's status begin that somebody must go and see to."""
 
 State = Literal["online", "error", "offline", "unknown"]
-REACHABLE: Collection[State] = ("online", "error")
+REACHABLE: frozenset[State] = frozenset({"online", "error"})
 """States of a gateway in which something of its devices is known."""
 FAULTS: frozenset[State] = frozenset({"error", "offline"})
 

@@ -19,7 +19,7 @@ class WaveIntake:
         self._intake = intake
 
     def take(self, gateway: str, topic: str, payload: bytes, now: int) -> set[int]:
-        """Take a payload of `up/<gateway>/wave`; returns the epochs a receipt is owed for."""
+        """Take a payload of `up/<gateway>/wave`; returns the epochs it speaks of."""
         intake = self._intake
         devices = self._registry.gateways.get(gateway)
         moved = self._registry.moved.get(gateway)
