@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -278,13 +279,13 @@ async def _drain(journal: Path, expected: int) -> tuple[int, int, float]:
     started = time.perf_counter()
     stored = distinct = 0
     while time.perf_counter() - started < 60:
-        with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as db:
             (stored,) = db.execute("SELECT count(*) FROM record").fetchone()
         if stored >= expected:
             break
         await asyncio.sleep(0.1)
     elapsed = time.perf_counter() - started
-    with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as db:
         identity = "gateway || '/' || epoch || '/' || seq"
         query = f"SELECT count(*), count(DISTINCT {identity}) FROM record WHERE ward GLOB 'w[0-9]*'"
         stored, distinct = db.execute(query).fetchone()

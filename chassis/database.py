@@ -67,12 +67,15 @@ def _insert(into: str, width: int, rows: int, otherwise: str) -> str:
 
 def open_read_only(path: Path) -> sqlite3.Connection:
     """Open an existing database for reading beside its writer. Raises StorageError."""
+    connection = None
     try:
         connection = sqlite3.connect(
             f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=5.0
         )
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
     except sqlite3.Error as error:
+        if connection is not None:  # left to the collector it would keep its locks for a while
+            connection.close()
         raise StorageError(f"cannot read the database {path}: {error}") from error
     return connection
 

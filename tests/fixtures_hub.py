@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from queue import Empty, Queue
 
 import paho.mqtt.client as mqtt
@@ -107,5 +108,5 @@ class Hub:
         return self.process.wait(timeout=30)
 
     def rows(self, query: str):
-        with sqlite3.connect(f"file:{self.folder / 'journal.db'}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{self.folder / 'journal.db'}?mode=ro", uri=True)) as db:
             return db.execute(query).fetchall()

@@ -6,6 +6,7 @@ WARDLINE_CHAOS_REPEATS says how many times each point kills.
 import os
 import signal
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def damage(path: Path) -> None:
     """Write nonsense over a page of the file, and leave its write-ahead log alone."""
     copy = path.with_name("copy.db")
     copy.write_bytes(path.read_bytes())
-    with sqlite3.connect(copy) as db:
+    with closing(sqlite3.connect(copy)) as db, db:
         db.execute("PRAGMA journal_mode=DELETE")
         (size,) = db.execute("PRAGMA page_size").fetchone()
         leaves = "SELECT pageno FROM dbstat WHERE name = 'record' AND pagetype = 'leaf' ORDER BY pageno"
@@ -141,7 +142,7 @@ def test_a_projection_killed_at_any_point_copies_everything_at_least_once(forks,
     assert {line for line in lines if line.startswith("StoredEvent")} == {
         f"StoredEvent {number}" for number in range(1, EVENTS + 1)
     }
-    with sqlite3.connect(quick_folder / "cursors.db") as db:
+    with closing(sqlite3.connect(quick_folder / "cursors.db")) as db, db:
         assert db.execute("SELECT entry FROM dead_letter").fetchall() == [(POISON,)]
 
 
@@ -149,6 +150,6 @@ def test_the_checker_of_promises_sees_what_is_broken(forks, quick_folder):
     assert forks.wait(forks.story("trim", folder=str(quick_folder), log=quick_folder / "log")) == 0
     assert broken_promises(quick_folder) == []
     open_spool(quick_folder / "spool.db", ONE_MB).close()
-    with sqlite3.connect(quick_folder / "spool.db") as db:
+    with closing(sqlite3.connect(quick_folder / "spool.db")) as db, db:
         db.execute("DELETE FROM record WHERE seq = (SELECT max(seq) FROM record)")
     assert broken_promises(quick_folder)

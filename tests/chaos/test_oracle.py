@@ -1,6 +1,7 @@
 """The oracle sees what is wrong, or the tests that ask it prove nothing."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -36,9 +37,9 @@ def books(tmp_path):
 
     def make(journal: str = "", spool: str = ""):
         for name, script in (("spool.db", SPOOL + spool), ("journal.db", JOURNAL)):
-            with sqlite3.connect(tmp_path / name) as db:
+            with closing(sqlite3.connect(tmp_path / name)) as db, db:
                 db.executescript(script)
-        with sqlite3.connect(tmp_path / "journal.db") as db:
+        with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
             db.executemany("INSERT INTO record VALUES ('gw', 9, ?)", [(seq,) for seq in (1, 2, 3, 4, 5, 6, 7, 10)])
             db.executescript(journal)
         return balance("gw", tmp_path / "spool.db", tmp_path / "journal.db")

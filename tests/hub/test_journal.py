@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 
 import pytest
 
@@ -112,7 +113,7 @@ def test_alarm_states_are_replaced_and_removed(journal):
 
 def test_a_journal_of_another_format_is_refused(tmp_path):
     Journal(tmp_path / "journal.db").close()
-    with sqlite3.connect(tmp_path / "journal.db") as db:
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
         db.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
     with pytest.raises(StorageError, match="format 99"):
         Journal(tmp_path / "journal.db")
@@ -154,7 +155,7 @@ def test_what_was_reported_committed_survives_kill_9(tmp_path):
     assert low == 1
     assert high >= reported
     assert high % 7 == 0  # whole transactions only
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         assert db.execute("SELECT count(*), max(seq) FROM record").fetchone() == (high, high)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -179,7 +180,7 @@ def test_a_seq_that_a_later_one_has_overtaken_is_waited_for(path):
     ],
 )
 def test_a_journal_that_was_meddled_with_is_found_out(filled, damage, words):
-    with sqlite3.connect(filled) as db:
+    with closing(sqlite3.connect(filled)) as db, db:
         db.execute(damage)
     report = verify(filled)
     assert not report.sound
@@ -187,7 +188,7 @@ def test_a_journal_that_was_meddled_with_is_found_out(filled, damage, words):
 
 
 def test_a_damaged_file_is_said_to_be_damaged(filled):
-    with sqlite3.connect(filled) as db:
+    with closing(sqlite3.connect(filled)) as db, db:
         (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'record'").fetchone()
     content = bytearray(filled.read_bytes())
     content[(page - 1) * 4096 : (page - 1) * 4096 + 600] = b"\xff" * 600

@@ -5,6 +5,7 @@ import os
 import resource
 import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
 
@@ -89,7 +90,7 @@ def all_back(client, path):
     """When it takes again: receipts, the fault is over, each record once and each event once."""
     client.wait_for(receipt_for(40), 30)
     client.wait_for(lambda topic, alarm: topic == FAULT and alarm is None)
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         assert db.execute("SELECT count(*), count(DISTINCT seq), max(seq) FROM record").fetchall() == [(40, 40, 40)]
         raised = "SELECT rule, count(*) FROM alarm_event WHERE change = 'raised' AND ward <> '' GROUP BY rule"
         assert db.execute(raised).fetchall() == [("hr-high", 1), ("spo2-low", 1)]
@@ -132,6 +133,6 @@ def test_a_hub_killed_on_a_full_disk_has_promised_nothing_it_does_not_have(small
     client.publish("up/gw-a/backfill", payload(*(record(seq, values={"spo2": 85.0}) for seq in range(1, 40))))
     client.publish("up/gw-a/backfill", payload(record(40, device="mon-b", values={"hr": 150.0})))
     client.wait_for(receipt_for(40))
-    with sqlite3.connect(f"file:{small_disk / 'journal.db'}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{small_disk / 'journal.db'}?mode=ro", uri=True)) as db:
         assert db.execute("SELECT count(*), count(DISTINCT seq) FROM record").fetchall() == [(40, 40)]
     assert verify(small_disk / "journal.db").sound

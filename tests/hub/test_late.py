@@ -1,6 +1,7 @@
 """Late data: judged afterwards like data of then, written down once, whatever the order of its delivery."""
 
 import sqlite3
+from contextlib import closing
 
 import msgspec
 import pytest
@@ -108,7 +109,7 @@ def test_an_alarm_nobody_was_told_of_is_found_and_written_down_as_late(tmp_path)
     assert told(path) == [("raised", onset + 3_000, number, True), ("cleared", START + 41_000, number, True)]
     assert (summary.found, summary.records, summary.beds) == (1, 60, ["1"])
     assert [alarm.id for alarm in summary.alarms] == [number]
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         assert db.execute("SELECT count(*) FROM outbox").fetchone() == (0,)  # nothing of it is to be announced
 
 

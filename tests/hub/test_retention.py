@@ -1,6 +1,7 @@
 """Retention: old records leave in slices, what left is written down, and the file becomes smaller."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_a_journal_of_an_older_version_says_what_had_left_it_before(tmp_path):
     journal = Journal(path)
     journal.commit(batch_of(1, 100, received=5))
     journal.close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("DELETE FROM record WHERE seq <= 40")
         db.execute("DROP TABLE record_expired")
         db.execute("DELETE FROM meta WHERE key = 'commits'")

@@ -115,6 +115,16 @@ def test_every_module_opens_with_what_it_does(texts, root):
     assert silent == []
 
 
+def test_no_database_is_left_to_the_collector(texts, root):
+    """The `with` of a connection ends a transaction only: file, locks and index stay in use until `close`."""
+    found = [
+        str(path.relative_to(root))
+        for path, text in texts.items()
+        if path.suffix == ".py" and re.search(r"with (?:.*, )?sqlite3\.connect\(", text)
+    ]
+    assert found == []
+
+
 def test_no_test_folder_is_a_package(files, root):
     assert [str(path) for path in files if path.name == "__init__.py" and path.is_relative_to(root / "tests")] == []
 

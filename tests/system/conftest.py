@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -183,7 +184,7 @@ class Bed:
     def rows(self, query: str) -> list:
         """From the hub's journal; nothing while there is none."""
         try:
-            with sqlite3.connect(f"file:{self.folder / 'hub/journal.db'}?mode=ro", uri=True, timeout=5) as db:
+            with closing(sqlite3.connect(f"file:{self.folder / 'hub/journal.db'}?mode=ro", uri=True, timeout=5)) as db:
                 return db.execute(query).fetchall()
         except sqlite3.OperationalError:
             return []

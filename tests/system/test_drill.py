@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -121,7 +122,7 @@ def test_a_ward_without_its_drill_is_a_fault_until_somebody_drills(bed):
     bed.start()
     # As a hub that has run for longer and had no drill.
     bed.stop("hub")
-    with sqlite3.connect(bed.folder / "hub/journal.db") as db:
+    with closing(sqlite3.connect(bed.folder / "hub/journal.db")) as db, db:
         past = int(time.time() * 1_000) - 3_600_000
         db.execute(
             "INSERT INTO alarm_event (alarm, ward, bed, rule, change, time, body) VALUES ('0', 'icu', '7', 'drill',"

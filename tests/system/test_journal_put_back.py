@@ -1,6 +1,7 @@
 """A hub put back from an older copy of its journal: refilled by its gateway, or the gap is named."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -20,9 +21,9 @@ def put_back_from_a_copy(bed) -> tuple[set[int], set[int]]:
     """Copy the journal, let more come, put the copy back; (what the copy has, what had come before it was put back)."""
     journal = bed.folder / "hub/journal.db"
     bed.until(lambda: bed.records() >= BACKUP, 30)
-    with sqlite3.connect(journal) as db, sqlite3.connect(bed.folder / "copy.db") as copy:
+    with closing(sqlite3.connect(journal)) as db, closing(sqlite3.connect(bed.folder / "copy.db")) as copy:
         db.backup(copy)
-    with sqlite3.connect(bed.folder / "copy.db") as copy:
+    with closing(sqlite3.connect(bed.folder / "copy.db")) as copy:
         copied = {seq for (seq,) in copy.execute("SELECT seq FROM record")}
     bed.until(lambda: bed.records() >= len(copied) + LOST, 60)
     bed.kill("hub")

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import closing
 from itertools import pairwise
 
 import pytest
@@ -93,8 +94,11 @@ def play_until(oximeter, condition, seconds=30.0):
 
 
 def place_in(said, stored):
-    """Where `stored` begins in what was said: the first packets go by before the line is open."""
-    return next(at for at in range(len(said)) if said[at : at + len(stored)] == stored)
+    """Where `stored` begins in what was said: the first packets go by before the line is open.
+
+    None while something is missing in the middle: what is new comes before what waited.
+    """
+    return next((at for at in range(len(said)) if said[at : at + len(stored)] == stored), None)
 
 
 def test_every_sample_a_monitor_sends_is_in_the_journal_once_in_order_with_its_time(waved, oximeter):
@@ -123,7 +127,8 @@ def test_every_sample_a_monitor_sends_is_in_the_journal_once_in_order_with_its_t
 
 def place_and_rest(said, stored, total):
     """Whether all that was said from the first stored sample on is stored, and in that order."""
-    return bool(stored) and stored == said[place_in(said, stored) : total]
+    place = place_in(said, stored)
+    return bool(stored) and place is not None and stored == said[place:total]
 
 
 def test_what_a_killed_gateway_had_on_its_disk_reaches_the_hub_whole(waved, oximeter):
@@ -133,7 +138,7 @@ def test_what_a_killed_gateway_had_on_its_disk_reaches_the_hub_whole(waved, oxim
     waved.kill("hub")
     oximeter.play(3.0)
     waved.kill("edge")
-    with sqlite3.connect(f"file:{waved.folder / 'spool.db'}?mode=ro", uri=True) as spool:
+    with closing(sqlite3.connect(f"file:{waved.folder / 'spool.db'}?mode=ro", uri=True)) as spool:
         (accepted,) = spool.execute("SELECT seq FROM sqlite_sequence WHERE name = 'record'").fetchone()
         (waves,) = spool.execute("SELECT count(*) FROM record WHERE kind = 'wave'").fetchone()
     assert waves >= 4

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import datetime
 
 import pytest
@@ -48,7 +49,7 @@ def test_a_sound_journal_is_called_sound(config, capsys):
 
 
 def test_a_lost_record_is_named_and_exits_with_1(config, capsys):
-    with sqlite3.connect(config.parent / "kept/journal.db") as db:
+    with closing(sqlite3.connect(config.parent / "kept/journal.db")) as db, db:
         db.execute("DELETE FROM record WHERE seq = 2")
     assert main(["journal", "verify", "--config", str(config)]) == 1
     out = capsys.readouterr().out

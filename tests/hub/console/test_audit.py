@@ -3,6 +3,7 @@
 import json
 import random
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -59,7 +60,7 @@ def proofs(door, heads=()):
 
 def change(door, name, statement, *values):
     """What somebody does to the file itself."""
-    with sqlite3.connect(door.folder / f"{name}.db", isolation_level=None) as db:
+    with closing(sqlite3.connect(door.folder / f"{name}.db", isolation_level=None)) as db, db:
         assert db.execute(statement, values).rowcount > 0
     db.close()
 
@@ -85,7 +86,7 @@ def test_a_changed_row_of_the_trail_is_found(filled, column):
 
 def test_one_flipped_byte_anywhere_in_a_deed_is_found(filled):
     dice = random.Random(7)
-    with sqlite3.connect(filled.folder / "journal.db", isolation_level=None) as db:
+    with closing(sqlite3.connect(filled.folder / "journal.db", isolation_level=None)) as db, db:
         for _ in range(60):
             row, column = dice.randint(1, 12), dice.choice(["body", "result"])
             (before,) = db.execute(f"SELECT {column} FROM deed WHERE id = ?", (row,)).fetchone()
@@ -153,7 +154,7 @@ def test_a_chain_made_anew_does_not_hold_the_head_that_was_noted(filled):
     note_heads(filled)
     change(filled, "journal", "DELETE FROM deed_chain")
     change(filled, "journal", "UPDATE deed SET reason = 'other' WHERE id = 2")
-    with sqlite3.connect(filled.folder / "journal.db") as db:
+    with closing(sqlite3.connect(filled.folder / "journal.db")) as db, db:
         extend_deed_chain(db)
     db.close()
     assert "another row stood here" in proofs(filled)["journal"].why
@@ -163,13 +164,13 @@ def test_a_journal_of_before_is_chained_from_what_it_has(tmp_path):
     journal = Journal(tmp_path / "journal.db")
     commit(journal, *(deed(number) for number in range(3)))
     journal.close()
-    with sqlite3.connect(tmp_path / "journal.db") as db:
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
         db.execute("DROP TABLE deed_chain")
     db.close()
     journal = Journal(tmp_path / "journal.db")
     commit(journal, deed(3))
     journal.close()
-    with sqlite3.connect(tmp_path / "journal.db") as db:
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
         assert db.execute("SELECT count(*) FROM deed_chain").fetchone() == (4,)
     db.close()
 

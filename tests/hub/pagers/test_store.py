@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -120,7 +121,7 @@ def test_an_event_nobody_can_read_does_not_stand_before_the_next(service, tmp_pa
     service.run_tick()
     scribe.tell(rig.alarm("2"))
     scribe.tell(rig.alarm("3"))
-    with sqlite3.connect(tmp_path / "journal.db") as db:
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
         db.execute("UPDATE alarm_event SET body = '{' WHERE bed = '2'")
     db.close()
     service.clock.now += 5_000

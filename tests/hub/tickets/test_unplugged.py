@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -58,7 +59,7 @@ class Ward:
 
     def rows(self, query):
         try:
-            with sqlite3.connect(f"file:{self.folder / 'journal.db'}?mode=ro", uri=True) as db:
+            with closing(sqlite3.connect(f"file:{self.folder / 'journal.db'}?mode=ro", uri=True)) as db:
                 return db.execute(query).fetchall()
         except sqlite3.OperationalError:
             return []
