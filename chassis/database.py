@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from vitals.errors import StorageError
 
@@ -48,21 +50,57 @@ def insert_many(
     Many at a time: between any two steps of a statement this thread gives up the interpreter lock, and beside a busy
     thread it waits milliseconds to have it back. With `executemany` each row is a step.
     """
-    at = 0
-    while at < len(rows):
-        size = next(size for size in _AT_ONCE if size <= len(rows) - at)
-        values = list(itertools.chain.from_iterable(rows[at : at + size]))
-        db.execute(_insert(into, width, size, otherwise), values)
-        at += size
+    for part in _parts(rows):
+        values = list(itertools.chain.from_iterable(part))
+        db.execute(f"{into} VALUES {_tuples(width, len(part))} {otherwise}", values)
+
+
+def delete_many(
+    db: sqlite3.Connection, table: str, columns: Sequence[str], keys: Sequence[Sequence[str | int]]
+) -> None:
+    """Delete the rows of `table` whose `columns` are one of `keys`; many at a time."""
+    for part in _parts(keys):
+        values = list(itertools.chain.from_iterable(part))
+        db.execute(f"DELETE FROM {table} WHERE {_any_of(tuple(columns), len(part))}", values)
+
+
+def run_many(db: sqlite3.Connection, writes: Iterable[tuple[str, Sequence[object]]]) -> None:
+    """Run statements with their values, in this order; the same insert several times running is many at a time."""
+    for sql, group in itertools.groupby(writes, operator.itemgetter(0)):
+        rows = [values for _, values in group]
+        into, _, places = sql.partition(" VALUES ")
+        if len(rows) > 1 and places == _tuples(len(rows[0]), 1):
+            insert_many(db, into, rows, len(rows[0]))
+        else:
+            for values in rows:
+                db.execute(sql, values)
 
 
 _AT_ONCE = (256, 64, 16, 4, 1)  # few statements, so that each is prepared once
 
+_Row = TypeVar("_Row")
+
+
+def _parts(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+    at = 0
+    while at < len(rows):
+        size = next(size for size in _AT_ONCE if size <= len(rows) - at)
+        yield rows[at : at + size]
+        at += size
+
 
 @lru_cache(maxsize=64)
-def _insert(into: str, width: int, rows: int, otherwise: str) -> str:
+def _tuples(width: int, rows: int) -> str:
     row = f"({', '.join('?' * width)})"
-    return f"{into} VALUES {', '.join([row] * rows)} {otherwise}"
+    return ", ".join([row] * rows)
+
+
+@lru_cache(maxsize=64)
+def _any_of(columns: tuple[str, ...], keys: int) -> str:
+    if len(columns) == 1:
+        return f"{columns[0]} IN {_tuples(keys, 1)}"
+    one = " AND ".join(f"{column} = ?" for column in columns)  # SQLite finds no index for (a, b) IN (VALUES ...)
+    return " OR ".join([f"({one})"] * keys)
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:

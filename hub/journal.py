@@ -8,17 +8,18 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chassis.database import insert_many, open_database
+from chassis.database import delete_many, insert_many, open_database, run_many
 from chassis.failpoints import failpoint
 from hub.audit import extend_deed_chain
+from hub.expired import note_expired
 from hub.journal_gaps import GapRow, Key, read_ranges, refill, save_gaps, save_settled
 from hub.journal_schema import SCHEMA, add_columns
 from hub.journal_waves import WaveRow, save_waves
-from hub.retention import Retention, make_shrinkable, note_expired
+from hub.retention import Retention, make_shrinkable
 from vitals.errors import StorageError
 from vitals.ranges import Ranges
 
@@ -189,7 +190,7 @@ class Journal:
             gone = settled.minus(accounted(self._db, gateway, epoch))
             if gone.count():
                 last = max(high for _, high in gone)
-                note_expired(self._db, [(gateway, epoch, gone.count(), last)])
+                note_expired(self._db, gateway, epoch, gone.count(), last)
         self._db.execute("INSERT INTO meta VALUES ('commits', '0')")
         self._db.execute("COMMIT")
 
@@ -246,23 +247,16 @@ class Journal:
                 otherwise="ON CONFLICT DO NOTHING",
             )
             save_waves(db, batch.waves)
-            for event in batch.events:
-                cursor = db.execute(
-                    "INSERT INTO alarm_event (alarm, ward, bed, rule, change, time, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    event,
-                )
-                assert cursor.lastrowid is not None
-                event_ids.append(cursor.lastrowid)
-            db.executemany("INSERT INTO outbox (event) VALUES (?)", [(number,) for number in event_ids])
+            event_ids = self._save_events(batch.events)
             self._save_states(batch.states)
-            db.executemany(
-                "INSERT INTO quarantine (received, topic, gateway, reason, records, size, sha256, head)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            insert_many(
+                db,
+                "INSERT INTO quarantine (received, topic, gateway, reason, records, size, sha256, head)",
                 batch.quarantine,
+                width=8,
             )
-            db.executemany("INSERT INTO rejected VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", batch.refusals)
-            for write in batch.writes:
-                db.execute(*write)
+            insert_many(db, "INSERT INTO rejected", batch.refusals, width=4, otherwise="ON CONFLICT DO NOTHING")
+            run_many(db, batch.writes)
             if batch.writes:
                 extend_deed_chain(db)
             merged = save_settled(db, self._settled, batch.settled)
@@ -303,18 +297,29 @@ class Journal:
             changed[key] = changed.get(key, self.missing(*key)).minus(came)
         self._missing.update(changed)
 
-    def _save_states(self, states: Iterable[StateRow]) -> None:
-        for ward, bed, rule, body in states:
-            if body is None:
-                self._db.execute("DELETE FROM alarm_state WHERE ward = ? AND bed = ? AND rule = ?", (ward, bed, rule))
-            else:
-                self._db.execute("INSERT OR REPLACE INTO alarm_state VALUES (?, ?, ?, ?)", (ward, bed, rule, body))
+    def _save_events(self, events: Sequence[EventRow]) -> list[int]:
+        """Write events down, and that each is to be announced; their ids."""
+        if not events:
+            return []
+        counter = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'alarm_event'").fetchone()
+        first = (counter[0] if counter else 0) + 1
+        ids = range(first, first + len(events))
+        rows = [(number, *event) for number, event in zip(ids, events, strict=True)]
+        insert_many(self._db, "INSERT INTO alarm_event (id, alarm, ward, bed, rule, change, time, body)", rows, width=8)
+        insert_many(self._db, "INSERT INTO outbox (event)", [(number,) for number in ids], width=1)
+        return list(ids)
+
+    def _save_states(self, states: Sequence[StateRow]) -> None:
+        gone = [(state.ward, state.bed, state.rule) for state in states if state.body is None]
+        delete_many(self._db, "alarm_state", ("ward", "bed", "rule"), gone)
+        kept = [state for state in states if state.body is not None]
+        insert_many(self._db, "INSERT OR REPLACE INTO alarm_state", kept, width=4)
 
     def confirm(self, event_ids: Iterable[int]) -> None:
         """Take announced events out of the outbox. Raises StorageError."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("DELETE FROM outbox WHERE event = ?", [(number,) for number in event_ids])
+            delete_many(self._db, "outbox", ("event",), [(number,) for number in event_ids])
             failpoint("outbox.confirm.before")
             self._db.execute("COMMIT")
             failpoint("outbox.confirm.after")

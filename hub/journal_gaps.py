@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
+from chassis.database import delete_many, insert_many
 from vitals.ranges import Ranges
 from vitals.readings import Gap
 
@@ -35,9 +36,8 @@ def save_gaps(db: sqlite3.Connection, gaps: Iterable[GapRow]) -> None:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (gateway, epoch, *what, source, *when, left),
         )
-        db.executemany(
-            "INSERT INTO missing VALUES (?, ?, ?, ?, ?)",
-            [(gateway, epoch, low, high, cursor.lastrowid) for low, high in missing],
+        insert_many(
+            db, "INSERT INTO missing", [(gateway, epoch, low, high, cursor.lastrowid) for low, high in missing], width=5
         )
 
 
@@ -83,6 +83,6 @@ def save_settled(db: sqlite3.Connection, old: Mapping[Key, Ranges], new: Mapping
         was, now = dict((before or Ranges()).touching(near)), dict(whole.touching(added))
         gone += [(gateway, epoch, low) for low in was if low not in now]
         come += [(gateway, epoch, low, high) for low, high in now.items() if was.get(low) != high]
-    db.executemany("DELETE FROM committed WHERE gateway = ? AND epoch = ? AND low = ?", gone)
-    db.executemany("INSERT OR REPLACE INTO committed VALUES (?, ?, ?, ?)", come)
+    delete_many(db, "committed", ("gateway", "epoch", "low"), gone)
+    insert_many(db, "INSERT OR REPLACE INTO committed", come, width=4)
     return merged

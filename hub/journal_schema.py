@@ -170,7 +170,30 @@ CREATE TABLE IF NOT EXISTS profile (  -- the profiles people chose over the sett
     "by" TEXT NOT NULL, reason TEXT NOT NULL
 );
 """
-SCHEMA = _TABLES + WAVES + ADT + DEED_CHAIN
+DEVICE_STATES_MS = 400 * 86_400_000  # a year of uptime, and a month to ask for it
+DEVICE_STATES = 10_000  # of one device, and a few more: a contact that flaps for weeks does not fill the disk
+_LOOK = 64  # counting them takes a while: at one new row in so many
+
+# Triggers, because between two statements a commit waits for the interpreter, and a start brings a row of each device.
+# The state in force when the kept time begins stays.
+_PRUNE_DEVICE_STATES = f"""
+DROP TRIGGER IF EXISTS device_history_old;
+CREATE TRIGGER device_history_old AFTER INSERT ON device_history WHEN NEW.time - {DEVICE_STATES_MS} > (
+    SELECT time FROM device_history WHERE gateway = NEW.gateway AND device = NEW.device ORDER BY id LIMIT 1 OFFSET 1)
+BEGIN
+    DELETE FROM device_history WHERE gateway = NEW.gateway AND device = NEW.device AND id < (
+        SELECT max(id) FROM device_history
+        WHERE gateway = NEW.gateway AND device = NEW.device AND time < NEW.time - {DEVICE_STATES_MS});
+END;
+DROP TRIGGER IF EXISTS device_history_many;
+CREATE TRIGGER device_history_many AFTER INSERT ON device_history WHEN NEW.id % {_LOOK} = 0
+BEGIN
+    DELETE FROM device_history WHERE gateway = NEW.gateway AND device = NEW.device AND id <= (
+        SELECT id FROM device_history WHERE gateway = NEW.gateway AND device = NEW.device
+        ORDER BY id DESC LIMIT 1 OFFSET {DEVICE_STATES});
+END;
+"""
+SCHEMA = _TABLES + WAVES + ADT + DEED_CHAIN + _PRUNE_DEVICE_STATES
 
 _ADDED = {
     "device_history": {"ward": "TEXT NOT NULL DEFAULT ''", "bed": "TEXT NOT NULL DEFAULT ''"},

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from chassis.database import insert_many
-from hub.journal_gaps import Key
-
-PRUNE_ROWS = 200  # old frames that go with each commit, and twice as many as come
-_EVER = 2**62
 
 WAVES = """
 CREATE TABLE IF NOT EXISTS wave (
@@ -66,32 +61,6 @@ def save_waves(db: sqlite3.Connection, rows: Sequence[WaveRow]) -> None:
         width=15,
         otherwise="ON CONFLICT DO NOTHING",
     )
-
-
-def prune_waves(db: sqlite3.Connection, keep_after: int, came: int, *, full: bool) -> bool:
-    """Let frames go that were received before `keep_after`, or the oldest if the journal is full. Inside a transaction.
-
-    False if there are none to give: only then may readings go for want of room.
-    """
-    oldest = db.execute("SELECT received FROM wave ORDER BY id LIMIT 1").fetchone()
-    if oldest is None or not (full or oldest[0] < keep_after):
-        return False
-    gone: list[tuple[str, int, int]] = db.execute(
-        "DELETE FROM wave WHERE id IN (SELECT id FROM wave ORDER BY id LIMIT ?) AND received < ?"
-        " RETURNING gateway, epoch, seq",
-        (max(PRUNE_ROWS, 2 * came), _EVER if full else keep_after),
-    ).fetchall()
-    counts: Counter[Key] = Counter()
-    last: dict[Key, int] = {}
-    for gateway, epoch, seq in gone:
-        counts[gateway, epoch] += 1
-        last[gateway, epoch] = max(seq, last.get((gateway, epoch), 0))
-    db.executemany(
-        "INSERT INTO wave_expired VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
-        " SET count = count + excluded.count, last = max(last, excluded.last)",
-        [(*key, count, last[key]) for key, count in counts.items()],
-    )
-    return bool(gone)
 
 
 def expired_waves(db: sqlite3.Connection, gateway: str, epoch: int) -> int:

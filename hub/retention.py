@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections import Counter
 
-from hub.journal_gaps import Key
-from hub.journal_waves import prune_waves
+from hub.expired import let_go
 
 PRUNE_ROWS = 200  # old records that go with each commit, and twice as many as come
 PRUNE_SCORES = 20  # old scores that go with each commit: far fewer come
@@ -19,12 +17,7 @@ VACUUM_PAGES = 32  # given back with each commit
 SLACK = 8  # the file keeps one free page in so many: what comes next needs them
 LEAST_SLACK_PAGES = 2_048
 
-_PRUNE = (
-    "DELETE FROM record WHERE id IN (SELECT id FROM record ORDER BY id LIMIT ?) AND received < ?"
-    " RETURNING gateway, epoch, seq, received"
-)
 _PRUNE_SCORES = "DELETE FROM score WHERE id IN (SELECT id FROM score ORDER BY id LIMIT ?) AND time < ?"
-_EVER = 2**62
 
 log = logging.getLogger(__name__)
 
@@ -47,25 +40,23 @@ class Retention:
         """
         limit = max(PRUNE_ROWS, 2 * came)
         over = self._over()
-        if prune_waves(self._db, keep_after + self._waves_sooner_ms, came, full=over):
+        if let_go(self._db, "wave", limit, None if over else keep_after + self._waves_sooner_ms):
             over = False  # readings stay as long as there are waves to give
-        gone = self._db.execute(_PRUNE, (limit, _EVER if over else keep_after)).fetchall()
-        if over and gone and not self._said and gone[-1][3] >= keep_after:
-            self._said = True
-            log.warning("the journal has reached journal.max_gb: records leave it before journal.keep is over")
-        counts: Counter[Key] = Counter()
-        last: dict[Key, int] = {}
-        for gateway, epoch, seq, _ in gone:
-            key = (gateway, epoch)
-            counts[key] += 1
-            last[key] = max(seq, last.get(key, 0))
-        note_expired(self._db, [(*key, count, last[key]) for key, count in counts.items()])
+        if over and not self._said:
+            self._warn(keep_after)
+        let_go(self._db, "record", limit, None if over else keep_after)
         self._db.execute(_PRUNE_SCORES, (PRUNE_SCORES, keep_after))
         if quarantined:
             self._db.execute(
                 "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (QUARANTINE_ROWS,)
             )
         self._shrink()
+
+    def _warn(self, keep_after: int) -> None:
+        oldest = self._db.execute("SELECT received FROM record ORDER BY id LIMIT 1").fetchone()
+        if oldest is not None and oldest[0] >= keep_after:
+            self._said = True
+            log.warning("the journal has reached journal.max_gb: records leave it before journal.keep is over")
 
     def _over(self) -> bool:
         if self._max_pages is None:
@@ -79,15 +70,6 @@ class Retention:
         if free > LEAST_SLACK_PAGES and free * SLACK > _pragma(self._db, "page_count"):
             for _ in range(VACUUM_PAGES):  # sqlite3 steps this statement once, and each step frees one page
                 self._db.execute("PRAGMA incremental_vacuum(1)")
-
-
-def note_expired(db: sqlite3.Connection, rows: list[tuple[str, int, int, int]]) -> None:
-    """Count (gateway, epoch, records, highest seq) that have left the journal. Inside a transaction."""
-    db.executemany(
-        "INSERT INTO record_expired VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
-        " SET count = count + excluded.count, last = max(last, excluded.last)",
-        rows,
-    )
 
 
 def make_shrinkable(db: sqlite3.Connection) -> None:

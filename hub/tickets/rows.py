@@ -10,9 +10,6 @@ from rules.fleet import Equipment, StateChange
 from rules.tickets import Ticket, TicketEvent
 from vitals.identity import BedKey
 
-KEEP_MS = 400 * 86_400_000  # a year of uptime, and a month to ask for it
-KEEP_ROWS = 10_000  # of one device: a contact that flaps for weeks does not fill the disk
-
 COLUMNS = (
     "number, gateway, device, ward, bed, fault, message, opened, opened_by, technician, flaps, standing,"
     " closed, closed_by, reason"
@@ -34,14 +31,6 @@ UNSEEN = Write("UPDATE ticket SET standing = NULL WHERE closed IS NULL", ())
 _PUT = f"INSERT OR REPLACE INTO ticket ({COLUMNS}) VALUES ({', '.join('?' * 15)})"
 _TELL = 'INSERT INTO ticket_event (ticket, time, kind, "by", text) VALUES (?, ?, ?, ?, ?)'
 _ENTER = "INSERT INTO device_history (gateway, device, time, state, message, ward, bed) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_PRUNE_OLD = (  # the state in force when the kept time begins stays
-    "DELETE FROM device_history WHERE gateway = ? AND device = ? AND id <"
-    " (SELECT max(id) FROM device_history WHERE gateway = ? AND device = ? AND time < ?)"
-)
-_PRUNE_MANY = (
-    "DELETE FROM device_history WHERE gateway = ? AND device = ? AND id <="
-    " (SELECT id FROM device_history WHERE gateway = ? AND device = ? ORDER BY id DESC LIMIT 1 OFFSET ?)"
-)
 
 
 def ticket_of(row: Sequence[Any]) -> Ticket:
@@ -92,15 +81,11 @@ def event_writes(event: TicketEvent) -> list[Write]:
     return writes
 
 
-def change_writes(change: StateChange, place: BedKey | None, now: int) -> list[Write]:
-    """A new state of a piece of equipment that stands at `place`; its oldest ones go."""
+def change_write(change: StateChange, place: BedKey | None) -> Write:
+    """A new state of a piece of equipment that stands at `place`; the journal lets its oldest ones go."""
     gateway, device = change.equipment
     ward, bed = (place.ward, place.bed) if place is not None else ("", "")
-    return [
-        Write(_ENTER, (gateway, device, change.since, change.state, change.message, ward, bed)),
-        Write(_PRUNE_OLD, (gateway, device, gateway, device, now - KEEP_MS)),
-        Write(_PRUNE_MANY, (gateway, device, gateway, device, KEEP_ROWS)),
-    ]
+    return Write(_ENTER, (gateway, device, change.since, change.state, change.message, ward, bed))
 
 
 def unwatched(newest: Sequence[Sequence[Any]], until: int) -> list[StateChange]:

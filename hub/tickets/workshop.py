@@ -33,7 +33,7 @@ class Workshop:
         self._waiting: list[Write] = [rows.UNSEEN]
         for (until,) in journal.read(rows.WATCHED_UNTIL):
             for change in rows.unwatched(journal.read(rows.NEWEST_STATES), int(until)):
-                self._waiting += self._rows(change, now)
+                self._waiting.append(self._row(change))
         self._watched = now - WATCHED_MS
 
     # What the hub hears.
@@ -91,11 +91,11 @@ class Workshop:
 
     def _follow(self, changes: list[StateChange], now: int) -> None:
         for change in changes:
-            self._waiting += self._rows(change, now)
+            self._waiting.append(self._row(change))
             self._keep(self.tickets.follow(change, now))
 
-    def _rows(self, change: StateChange, now: int) -> list[Write]:
-        return rows.change_writes(change, self._places.get(change.equipment), now)
+    def _row(self, change: StateChange) -> Write:
+        return rows.change_write(change, self._places.get(change.equipment))
 
     def _keep(self, events: Iterable[TicketEvent]) -> None:
         for event in events:

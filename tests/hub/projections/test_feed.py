@@ -34,8 +34,8 @@ def feed(ward):
 
 
 def test_a_state_of_a_device_comes_with_the_place_it_stood_at(ward, feed):
-    commit(ward, rows.change_writes(StateChange(MON, "offline", "cable", 5_000), BED, 6_000))
-    commit(ward, rows.change_writes(StateChange(Equipment("gw-1"), "online", "", 7_000), None, 7_000))
+    commit(ward, [rows.change_write(StateChange(MON, "offline", "cable", 5_000), BED)])
+    commit(ward, [rows.change_write(StateChange(Equipment("gw-1"), "online", "", 7_000), None)])
     assert feed.read("device-states", 0, 10) == [
         StoredState(1, "gw-1", "mon-a", "icu", "7", 5_000, "offline", "cable"),
         StoredState(2, "gw-1", "", "", "", 7_000, "online", ""),
@@ -71,7 +71,7 @@ def test_a_journal_of_an_older_version_simply_has_no_such_entries(ward):
             len(STREAMS) - 1
         )
     ward.journal = Journal(ward.path)  # the new version of the hub starts
-    commit(ward, rows.change_writes(StateChange(MON, "online", "", 1), BED, 1))
+    commit(ward, [rows.change_write(StateChange(MON, "online", "", 1), BED)])
     with closing(Feed(ward.path)) as feed:
         assert feed.read("device-states", 0, 10)[0].bed == "7"
 

@@ -39,8 +39,8 @@ def full(ward):
     for rev, change in enumerate(("raised", "acknowledged", "cleared"), 1):
         ward.add_event(change, rev)
     batch = Batch()
-    for number, state in enumerate(("online", "offline", "online")):
-        batch.writes += rows.change_writes(StateChange(MON, state, "", START), BED, START + number)
+    for state in ("online", "offline", "online"):
+        batch.writes.append(rows.change_write(StateChange(MON, state, "", START), BED))
     tickets = Tickets({MON: BED})
     for event in [*tickets.open(MON, "dark", "nurse", START), *tickets.close(1, "done", "nurse", START + 1)]:
         batch.writes += rows.event_writes(event)

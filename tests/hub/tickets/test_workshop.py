@@ -4,6 +4,7 @@ import pytest
 
 from hub.history import History
 from hub.journal import Batch, Journal
+from hub.journal_schema import DEVICE_STATES, DEVICE_STATES_MS
 from hub.registry import Registry
 from hub.tickets import rows
 from hub.tickets.desk import ticket_acts
@@ -200,20 +201,22 @@ def test_a_drill_says_nothing_of_the_device_it_is_sent_for(house):
     assert house.states()[-1] == "online"
 
 
-def test_a_contact_that_flaps_for_weeks_keeps_its_newest_states_and_no_more(house, monkeypatch):
-    monkeypatch.setattr(rows, "KEEP_ROWS", 50)
-    changes = [StateChange(MON, "online" if number % 2 else "offline", "", house.now + number) for number in range(200)]
-    house.commit([write for change in changes for write in rows.change_writes(change, None, house.now)])
-    kept = house.ask(lambda ledger: ledger.stretches(MON, 0, house.now + 200, house.now + 200))
-    assert [one.start for one in kept] == [house.now + number for number in range(150, 200)]
+def test_a_contact_that_flaps_for_weeks_keeps_its_newest_states_and_no_more(house):
+    states = [("offline", "online")[number % 2] for number in range(DEVICE_STATES + 300)]
+    changes = [StateChange(MON, state, "", house.now + number) for number, state in enumerate(states)]
+    house.commit([rows.change_write(change, None) for change in changes])
+    end = house.now + len(changes)
+    kept = house.ask(lambda ledger: ledger.stretches(MON, 0, end, end))
+    assert DEVICE_STATES <= len(kept) < DEVICE_STATES + 100
+    assert [one.start for one in kept] == [change.since for change in changes[-len(kept) :]]
     assert house.states(Equipment("gw-a", "mon-b")) == ["online"]  # nobody else's go
 
 
 def test_the_state_in_force_when_the_kept_time_begins_stays(house):
-    times = [house.now - rows.KEEP_MS - 2_000, house.now - rows.KEEP_MS - 1_000, house.now]
+    times = [house.now - DEVICE_STATES_MS - 2_000, house.now - DEVICE_STATES_MS - 1_000, house.now]
     mon = Equipment("gw-b", "old")
     for time in times:
-        house.commit(rows.change_writes(StateChange(mon, "online", "", time), None, house.now))
+        house.commit([rows.change_write(StateChange(mon, "online", "", time), None)])
     kept = house.ask(lambda ledger: ledger.stretches(mon, 0, house.now + 1, house.now))
     assert [one.start for one in kept] == times[1:]
 
