@@ -148,7 +148,7 @@ class Engine:
             del at.off[id_]
         if self._started:
             self._judging.judge_all(at, changed | {id_ for id_ in at.cases if id_ in book.rules}, now, now, events)
-        return events
+        return in_order(events)
 
     def enter(self, bed: BedKey, entries: Mapping[str, Entry], now: int) -> list[AlarmEvent]:
         """Staff entered something: `entries` are all that are valid at `bed` now."""
@@ -239,7 +239,7 @@ class Engine:
             if case.rule.kind == "technical" and case.alarm is not None and case.alarm.device in gone:
                 self._judging.take(at, case, Cause.WITHDRAWN, None, now, events, Deed(by, reason))
         self._judging.judge_all(at, {*at.book.conditions, *at.cases}, now, now, events)
-        return events
+        return in_order(events)
 
     # What others know --------------------------------------------------------------------------------------------
 
@@ -274,7 +274,7 @@ class Engine:
         if rule == BROKER_LOST and holds is not None:
             self._explain(self._places.broker_lost(holds, now), now, events)
         self._judging.judge_all(at, (rule,), now, now, events)
-        return events
+        return in_order(events)
 
     def gateway_down(self, gateway: str, down: bool, now: int) -> list[AlarmEvent]:
         """While a gateway is down the silence of its devices says nothing of them, and no alarm of theirs says so."""

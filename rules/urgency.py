@@ -23,7 +23,7 @@ def _place(alarm: Alarm) -> tuple[str, ...]:
     return alarm.ward, alarm.bed, alarm.subject, alarm.rule
 
 
-def urgency(alarm: Alarm) -> tuple[bool, int, int, bool, int, str]:
+def urgency(alarm: Alarm) -> tuple[bool, int, int, bool, int, str, tuple[str, ...]]:
     """Sorts the most urgent alarm first; tests last."""
     return (
         alarm.test,
@@ -32,4 +32,5 @@ def urgency(alarm: Alarm) -> tuple[bool, int, int, bool, int, str]:
         alarm.kind == "technical",
         -alarm.raised,
         alarm.rule,
+        _place(alarm),
     )

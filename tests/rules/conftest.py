@@ -96,11 +96,11 @@ class Ward:
         self.kept |= {row[:3]: row for row in self.engine.unsaved()}
 
     def restart(self, down_s=0.0, sets=None, beds=None):
-        """Save all there is, and go on in a new engine."""
+        """Save all there is, and go on in a new engine, which reads it in the order of the journal's key."""
         self.commit()
         self.now += round(down_s * 1_000)
         self.engine = Engine(sets or self.sets, beds or self.beds)
-        self.engine.restore([row for row in self.kept.values() if row.body is not None], self.now)
+        self.engine.restore(sorted(row for row in self.kept.values() if row.body is not None), self.now)
 
     @property
     def alarm(self):

@@ -21,6 +21,7 @@ conditions:
   - {id: index, kind: physiological, priority: medium, when: hr / spo2 > 1, for: 2s, off_delay: 1s, message: Index}
 """
 SPO2 = RULES.split("  - {id: desat")[0]
+OTHER = "limits: [{id: other, parameter: rr, high: 40, for: 2s, priority: low, message: Other}]"
 HEAD = "format: 1\nid: test-set\ntitle: Test\nprovenance: made up\n"
 
 VALUES = st.fixed_dictionaries(
@@ -74,6 +75,23 @@ def pause(ward, act):
 def test_a_restart_anywhere_changes_no_later_event(new_ward, steps, restarts):
     complete = [({"spo2": 97.0, "hr": 70.0, "pr": 70.0} | sent, act) for sent, act in steps]
     assert play(new_ward(RULES), complete, restarts) == play(new_ward(RULES), complete)
+
+
+def test_other_rules_end_the_alarms_of_a_bed_in_one_order_also_after_a_restart(new_ward):
+    def told(restarts):
+        ward = new_ward(RULES)
+        for number in range(20):
+            if number in restarts:
+                ward.restart()
+            ward.send(values={"spo2": 97.0 if number < 8 else 80.0, "hr": 130.0})
+            ward.commit()
+            ward.wait(1)
+        seen = len(ward.events)
+        ward.rebook(OTHER)
+        return ward.events[seen:]
+
+    assert len({event.alarm.rule for event in told(())}) >= 3
+    assert told({15}) == told(())
 
 
 def test_a_running_delay_goes_on_over_a_restart(new_ward):
