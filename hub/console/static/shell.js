@@ -166,11 +166,25 @@ export class WardShell extends HTMLElement {
     get("/api/v1/me").catch(() => null);
   }
 
+  #beginAnew() {
+    const asking = setInterval(async () => {
+      try {
+        await get("/api/v1/me");
+      } catch {
+        return;
+      }
+      clearInterval(asking);
+      location.reload();
+    }, ASK_MS);
+  }
+
   async #whoAmI() {
     try {
       me.person = await get("/api/v1/me");
-    } catch {
-      me.person = null; // the console does not answer: the stream says so
+    } catch (refused) {
+      me.person = null;
+      // Without an answer nobody knows what the reader may do here: the page begins anew once there is one.
+      if (refused.status === 0 || refused.status >= 500) this.#beginAnew();
     }
     if (me.person) {
       this.tools.append(personMenu(me.person));

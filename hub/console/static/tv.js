@@ -26,26 +26,32 @@ await show();
 
 // Returns when this device may look: it is bound, or somebody is signed in at it.
 async function bound() {
-  if (await mayLook()) return;
-  for (;;) {
+  const state = document.getElementById("state");
+  for (let mayLook = null; !mayLook; ) {
     try {
+      mayLook ??= await known();
+      if (mayLook) return;
       const found = await post("/api/v1/screens/pair");
       if (found.state === "bound") return;
       say(document.getElementById("code"), found.code);
-      say(document.getElementById("state"), t("waiting", { time: minuteTime(found.expires) }));
+      say(state, t("waiting", { time: minuteTime(found.expires) }));
     } catch {
-      say(document.getElementById("state"), t("unreachable"));
+      say(state, t("unreachable"));
     }
     await wait(ASK_MS);
   }
 }
 
-async function mayLook() {
+// Whether the console knows this device or who is at it. Without an answer nobody knows: a console that does not answer
+// for a moment must not ask for a code that was given long ago.
+async function known() {
   try {
     await get("/api/v1/me");
     return true;
   } catch (refused) {
-    return refused.status === 404; // a console without accounts
+    if (refused.status === 404) return true; // a console without accounts
+    if (refused.status === 401) return false;
+    throw refused;
   }
 }
 
