@@ -58,7 +58,7 @@ class Judging:
         events: list[AlarmEvent] = []
         for rule in book.in_order(ids):
             self.judge(bed, rule, time, now, events)
-            if new or rule in bed.cases or rule in bed.watched or book.rules[rule].holds:
+            if rule in bed.cases or rule in bed.watched or book.rules[rule].holds or (new and rule in book.timed):
                 self.arm(bed, rule, now)
         return events
 

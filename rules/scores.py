@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from math import inf
@@ -139,6 +139,7 @@ class ScoreTable:
     parameters: frozenset[str] = field(init=False)  # every parameter whose value can count
     entries: frozenset[str] = field(init=False)  # every staff entry with codes that can count
     staff: frozenset[str] = field(init=False)  # everything staff may enter that can count
+    _items_of: Mapping[str, tuple[ScoreItem, ...]] = field(init=False, compare=False)  # by parameter
     # Most beds of a hub have the same points; what follows from them is kept once for all.
     _results: dict[tuple[int | None, ...], ScoreResult] = field(init=False, default_factory=dict, compare=False)
     _spans: dict[tuple[tuple[str, Span], ...], Mapping[str, Span]] = field(
@@ -151,12 +152,20 @@ class ScoreTable:
         object.__setattr__(self, "parameters", frozenset(name for item in self.items for name in item.inputs))
         object.__setattr__(self, "entries", frozenset(choosing | {item.entry for item in self.items if item.entry}))
         object.__setattr__(self, "staff", self.entries | self.parameters)
+        items_of = {name: tuple(item for item in self.items if name in item.inputs) for name in self.parameters}
+        object.__setattr__(self, "_items_of", items_of)
 
-    def span(self, name: str, known: Mapping[str, float]) -> Span:
-        """Between which values of a known parameter nothing changes while all else in `known` stays."""
+    def spans(self, names: Iterable[str], known: Mapping[str, float]) -> dict[str, Span]:
+        """Of known parameters, between which values of each nothing changes while all else in `known` stays."""
         known = {**self.defaults, **known}
-        spans = [item.span(known[name], known) for item in self.items if name in item.inputs]
-        return max(low for low, _ in spans), min(high for _, high in spans)
+        found: dict[str, Span] = {}
+        for name in names:
+            low, high = -inf, inf
+            for item in self._items_of[name]:
+                item_low, item_high = item.span(known[name], known)
+                low, high = max(low, item_low), min(high, item_high)
+            found[name] = low, high
+        return found
 
     def shared_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """These names of parameters, in one copy for all beds."""

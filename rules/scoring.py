@@ -74,9 +74,8 @@ class Scored:
             if item.inputs:
                 self._choose(item, sources, now, known, spans, chosen)
         for source, names in chosen.items():
-            for name in names:
-                if name not in spans[source.name]:
-                    spans[source.name][name] = self.table.span(name, known)
+            of_source = spans[source.name]
+            of_source |= self.table.spans([name for name in names if name not in of_source], known)
         self._chosen = tuple([(source, self.table.shared_names(tuple(names))) for source, names in chosen.items()])
         self._spans = {source: self.table.shared(found) for source, found in spans.items()}
         self._expiry = self._expires(now)

@@ -86,7 +86,7 @@ def test_a_rule_with_hours_of_its_own_can_change_without_its_score():
 def test_every_value_inside_a_span_has_the_same_points(name, value, scale, oxygen, share):
     entries = {"spo2_scale": scale, "oxygen": oxygen}
     known = {entry: code for entry, code in entries.items() if code is not None} | {name: value}
-    low, high = NEWS2.span(name, known)
+    low, high = NEWS2.spans([name], known)[name]
     assert low <= value <= high
     (item,) = [item for item in NEWS2.items if name in item.inputs]
     defaults = {**NEWS2.defaults, **known}
@@ -97,10 +97,10 @@ def test_every_value_inside_a_span_has_the_same_points(name, value, scale, oxyge
 
 
 def test_a_span_ends_where_the_points_change():
-    assert NEWS2.span("hr", {"hr": 72.0}) == (51.0, 90.0)
-    assert NEWS2.span("hr", {"hr": 90.3}) == (51.0, 90.3)
-    assert NEWS2.span("hr", {"hr": 20.0}) == (-inf, 40.0)
-    assert NEWS2.span("temp", {"temp": 39.5}) == (39.1, inf)
+    assert NEWS2.spans(["hr"], {"hr": 72.0})["hr"] == (51.0, 90.0)
+    assert NEWS2.spans(["hr"], {"hr": 90.3})["hr"] == (51.0, 90.3)
+    assert NEWS2.spans(["hr"], {"hr": 20.0})["hr"] == (-inf, 40.0)
+    assert NEWS2.spans(["temp"], {"temp": 39.5})["temp"] == (39.1, inf)
 
 
 CODES = {"acvpu": [0.0, 1.0], "oxygen": [0.0, 1.0], "spo2_scale": [1.0, 2.0], "temp": [36.5, 39.4], "hr": [70.0, 120.0]}
@@ -282,4 +282,4 @@ def test_a_score_that_fails_switches_off_the_rules_that_ask_for_it_and_no_others
 
 def test_lines_may_share_a_parameter_and_a_span_fits_both():
     table = read_rules(SETS, "scores.yaml").tables["shared"]
-    assert table.span("hr", {"hr": 80.0}) == (61.0, 100.0)
+    assert table.spans(["hr"], {"hr": 80.0})["hr"] == (61.0, 100.0)
