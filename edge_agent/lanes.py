@@ -116,9 +116,9 @@ class Lanes:
         ranges = [*self._sendable, *self._sent]
         return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (0, 0)
 
-    def counted(self, receipted: int, pruned: int) -> None:
-        """The spool has counted anew."""
-        self.receipted, self.pruned = receipted, pruned
+    def counted(self, receipted: int, rejected: int, pruned: int) -> None:
+        """The spool has counted, or counted anew."""
+        self.receipted, self.rejected, self.pruned = receipted, rejected, pruned
 
     def are_waves(self, ranges: Iterable[Range]) -> None:
         """These seqs are those of waves; say it before they are committed or sent again."""

@@ -369,16 +369,20 @@ class Publisher:
         )
         self.lanes.are_waves(await self._spool.call(self._spool.spool.waves))
         self.lanes.again(done.ranges, watermark)
-        self.lanes.counted(self._spool.spool.receipted, self._spool.spool.pruned)
+        self._count(self.lanes)
         if done.gaps[1] >= done.gaps[0]:
             self.lanes.committed(*done.gaps, self._clock.steady_ms())
 
     def _fresh_lanes(self, young: list[tuple[int, int]]) -> Lanes:
         spool = self._spool.spool
         lanes = Lanes(held=spool.waiting(), waves=spool.waves(), accepted=spool.accepted(), young=young, jitter=_jitter)
-        lanes.receipted, lanes.rejected, lanes.pruned = spool.receipted, spool.rejected, spool.pruned
+        self._count(lanes)
         lanes.watermark = spool.watermark
         return lanes
+
+    def _count(self, lanes: Lanes) -> None:
+        spool = self._spool.spool
+        lanes.counted(spool.receipted, spool.rejected, spool.pruned)
 
     def _stamp(self) -> Draft:
         """What a gap record of this moment is stamped like."""

@@ -209,12 +209,18 @@ class Spool:
                 wanted.discard(low, high)
             spool_books.unsettle(database, present)
             gaps = spool_pruning.declare(database, list(wanted), "not_kept", like, epoch=self.epoch, kind="mixed")
-            receipted = max(0, self.receipted - present.count() - wanted.count())
-            pruned = spool_books.settled(database).count() - receipted - self.rejected
-            database.execute("UPDATE meta SET receipted = ?, pruned = ?, watermark = ?", (receipted, pruned, watermark))
+            # Which of the lost ones were refused is not kept: they count as receipted as long as there are such.
+            lost = present.count() + wanted.count()
+            receipted = max(0, self.receipted - lost)
+            rejected = max(0, self.rejected - max(0, lost - self.receipted))
+            pruned = spool_books.settled(database).count() - receipted - rejected
+            database.execute(
+                "UPDATE meta SET receipted = ?, rejected = ?, pruned = ?, watermark = ?",
+                (receipted, rejected, pruned, watermark),
+            )
             failpoint("spool.refill.before_commit")
         failpoint("spool.refill.after_commit")
-        self.receipted, self.pruned, self.watermark = receipted, pruned, watermark
+        self.receipted, self.rejected, self.pruned, self.watermark = receipted, rejected, pruned, watermark
         self.rows += gaps[1] - gaps[0] + 1
         return Refill(ranges=tuple(present), missing=tuple(wanted), gaps=gaps)
 

@@ -1,4 +1,4 @@
-"""The spool against a model of a few lines: any order of appends, receipts, prunes, crashes and damage."""
+"""The spool against a model of a few lines: any order of appends, receipts, prunes, refills, crashes and damage."""
 
 import contextlib
 import logging
@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from hypothesis import HealthCheck, settings
@@ -15,11 +16,30 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from edge_agent.spool_file import open_spool
 from edge_agent.stamp import Draft
 from vitals.errors import StorageError
-from vitals.readings import Record
+from vitals.readings import Gap, Record
+from vitals.waves import WaveFrame, decode_frames, encode_frame, pack, renumbered
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # many small spools: their disk is not the question here
 CAP = 100_000  # bytes: some hundred records
 LONG = {f"state-{number:03}": "sensor_off" for number in range(40)}
+KINDS = ["vitals", "vitals", "alarm", "wave"]
+
+
+class Said(NamedTuple):
+    """What a row of the spool says."""
+
+    time: int
+    gap: Gap | None
+
+
+def read(seq, body):
+    """A frame gets its number only when it is sent."""
+    if not body.startswith(b'{"'):
+        (frame,) = decode_frames(renumbered(body, 1, seq))
+        return Said(frame.time, None)
+    record = msgspec.json.decode(body, type=Record)
+    assert record.seq == seq
+    return Said(record.time, record.gap)
 
 
 def spans(ranges):
@@ -43,10 +63,11 @@ class SpoolModel(RuleBasedStateMachine):
         self.receipted = self.rejected = 0
         self.pruned = set()
         self.told = set()  # of those pruned, what appends have said
+        self.lost = 0  # and how many more a hub lost that are not kept any more
         self.folder = self._new_folder()
         self.spool = self._open()
 
-    @rule(size=st.integers(1, 120), long=st.booleans(), kind=st.sampled_from(["vitals", "vitals", "alarm"]))
+    @rule(size=st.integers(1, 120), long=st.booleans(), kind=st.sampled_from(KINDS))
     def append(self, size, long, kind):
         drafts = [self._draft(long, kind) for _ in range(size)]
         accepted = self.spool.accepted()
@@ -70,6 +91,31 @@ class SpoolModel(RuleBasedStateMachine):
         self.waiting -= chosen
         self.receipted += len(chosen - rejected)
         self.rejected += len(rejected)
+
+    @precondition(lambda self: len(self.waiting) < len(self.rows))
+    @rule(forgotten=st.integers(0, 6), more=st.booleans())
+    def refill(self, forgotten, more):
+        """The hub has lost a part of what it gave receipts for, or all; it may have what has no receipt yet."""
+        settled, accepted = set(self.rows) - self.waiting, self.spool.accepted()
+        has = {seq for seq in settled if forgotten and seq % 7 != forgotten} | (self.waiting if more else set())
+        held = self._held()
+        explained = {seq for said in held.values() if said.gap for seq in self._named(said.gap)}
+        try:
+            done = self.spool.refill(ranges_of(has), 0, self._draft(long=False, kind="vitals"))
+        except StorageError:
+            return
+        lost = settled - has
+        again, missing = spans(done.ranges), spans(done.missing)
+        assert again == lost & set(held)
+        assert missing == lost - set(held) - explained
+        self.waiting |= again
+        self._take_gaps(accepted)
+        now_held = self._held()
+        declared = [now_held[seq].gap for seq in range(accepted + 1, self.spool.accepted() + 1)]
+        assert {seq for gap in declared for seq in self._named(gap)} == missing
+        assert min(self.spool.receipted, self.spool.rejected, self.spool.pruned - len(self.pruned)) >= 0
+        self.receipted, self.rejected = self.spool.receipted, self.spool.rejected
+        self.lost = len(self.rows) - len(self.waiting) - self.receipted - self.rejected - len(self.pruned)
 
     @rule(low=st.integers(1, 500), length=st.integers(1, 300), limit=st.sampled_from([1, 2_000, 1 << 30]))
     def read(self, low, length, limit):
@@ -112,7 +158,7 @@ class SpoolModel(RuleBasedStateMachine):
         before, old = self.spool.epoch, set(self.waiting)
         with contextlib.suppress(StorageError):
             assert self.spool.new_epoch("put back from a copy", self._draft(long=False, kind="vitals")) > before
-            self.receipted = self.rejected = 0
+            self.receipted = self.rejected = self.lost = 0
             self.pruned = self.told = set(self.rows) - old
             self._take_gaps(len(self.rows))
 
@@ -134,16 +180,16 @@ class SpoolModel(RuleBasedStateMachine):
             return
         assert self.spool.epoch > epoch
         found = self._held()
-        back = {record.time for record in found.values() if record.gap is None}
+        back = {said.time for said in found.values() if said.gap is None}
         assert back <= {said for said in self.rows.values() if said is not None}
         assert sorted(found) == list(range(1, len(found) + 1))
         if "nobody knows" not in self.spool.note:
             due = {seq for seq in waiting if self.rows[seq] is not None and self.rows[seq] not in back}
-            declared = [record.gap for record in found.values() if record.gap is not None and record.gap.epoch == epoch]
+            declared = [said.gap for said in found.values() if said.gap is not None and said.gap.epoch == epoch]
             assert due <= {seq for gap in declared for seq in spans(gap.spans())}
-        self.rows = {seq: record.time if record.gap is None else None for seq, record in found.items()}
+        self.rows = {seq: said.time if said.gap is None else None for seq, said in found.items()}
         self.waiting = set(found)
-        self.receipted = self.rejected = 0
+        self.receipted = self.rejected = self.lost = 0
         self.pruned, self.told = set(), set()
 
     @invariant()
@@ -151,8 +197,8 @@ class SpoolModel(RuleBasedStateMachine):
         assert self.spool.accepted() == len(self.rows)
         assert spans(self.spool.waiting()) == self.waiting
         assert (self.spool.receipted, self.spool.rejected) == (self.receipted, self.rejected)
-        assert self.spool.pruned == len(self.pruned)
-        assert len(self.rows) == len(self.waiting) + self.receipted + self.rejected + len(self.pruned)
+        assert self.spool.pruned == len(self.pruned) + self.lost
+        assert len(self.rows) == len(self.waiting) + self.receipted + self.rejected + self.spool.pruned
 
     @invariant()
     def all_that_waits_is_there_and_says_what_it_said(self):
@@ -178,7 +224,12 @@ class SpoolModel(RuleBasedStateMachine):
             values={"hr": 60.0},
             flags=LONG if long else {},
             kind=kind,
+            wave=encode_frame(self._frame(long)) if kind == "wave" else b"",
         )
+
+    def _frame(self, long):
+        scale, offset, samples = pack([float(number % 7) for number in range(250 if long else 25)])
+        return WaveFrame(0, 0, "mon-a", "pleth", self.count, "synced", 25.0, scale, offset, "raw", samples)
 
     def _prunes(self, accepted, new=None):
         """Take in what an append did: seqs given up, gap records that name them, and the `new` ones."""
@@ -187,7 +238,7 @@ class SpoolModel(RuleBasedStateMachine):
             self.waiting.add(seq)
         self._take_gaps(accepted)
         gone = self.waiting - spans(self.spool.waiting())
-        declared = [record.gap for seq, record in self._held().items() if self.rows[seq] is None and seq > accepted]
+        declared = [said.gap for seq, said in self._held().items() if self.rows[seq] is None and seq > accepted]
         named = [seq for gap in declared for seq in spans(gap.spans())]
         assert len(named) == len(set(named))
         assert set(named) == gone
@@ -202,14 +253,15 @@ class SpoolModel(RuleBasedStateMachine):
                 self.waiting.add(seq)
 
     def _same(self, seq, body):
-        record = msgspec.json.decode(body, type=Record)
-        assert record.seq == seq
-        said = self.rows[seq]
-        assert (record.gap is not None) if said is None else (record.time == said)
+        expected, said = self.rows[seq], read(seq, body)
+        assert (said.gap is not None) if expected is None else (said.time == expected)
+
+    def _named(self, gap):
+        return spans(gap.spans()) if gap.epoch == self.spool.epoch else set()
 
     def _held(self):
         rows = self.spool.read([(1, 1 << 40)], 1 << 30)
-        return {seq: msgspec.json.decode(body, type=Record) for seq, body in rows}
+        return {seq: read(seq, body) for seq, body in rows}
 
     def _new_folder(self):
         self.folders.append(Path(tempfile.mkdtemp(dir=MEMORY)))
@@ -225,5 +277,5 @@ class SpoolModel(RuleBasedStateMachine):
 
 TestSpoolModel = SpoolModel.TestCase
 TestSpoolModel.settings = settings(
-    max_examples=120, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=250, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
