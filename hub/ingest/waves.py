@@ -50,6 +50,8 @@ class WaveIntake:
 
 def _row(gateway: str, frame: WaveFrame, ward: str, bed: str, now: int) -> WaveRow:
     epoch, seq, device, channel, time, clock, rate, scale, offset, unit, samples = frame
+    if clock == "unsynced":
+        time = min(time, now)  # a guess; but it is not yet to come
     return WaveRow(
         gateway, epoch, seq, device, channel, ward, bed, time, now, clock, rate, scale, offset, unit, samples
     )

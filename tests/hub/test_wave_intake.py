@@ -67,6 +67,16 @@ def test_a_repeated_frame_is_stored_once_and_receipted_again(hub, client):
 
 
 @pytest.mark.system
+def test_a_guessed_time_is_not_yet_to_come(hub, client):
+    ahead = 4_000_000_000_000
+    client.publish("up/gw-a/wave", frame(1, time=ahead, clock="unsynced") + frame(2, time=ahead, clock="synced"))
+    client.wait_for(receipt_up_to(2))
+    ((guessed, received), (known, _)) = hub.rows("SELECT time, received FROM wave ORDER BY seq")
+    assert guessed == received < ahead
+    assert known == ahead
+
+
+@pytest.mark.system
 def test_a_bad_frame_is_final_and_in_quarantine_and_its_neighbours_are_kept(hub, client):
     client.publish("up/gw-a/wave", frame(1) + frame(2, rate_hz=0.0) + frame(3))
     _, receipt = client.wait_for(receipt_up_to(3))
