@@ -44,17 +44,15 @@ def open_database(path: Path, page_bytes: int = 4096) -> sqlite3.Connection:
     return connection
 
 
-def insert_many(
-    db: sqlite3.Connection, into: str, rows: Sequence[Iterable[object]], width: int, otherwise: str = ""
-) -> None:
-    """Insert `rows` of `width` columns: `into` is all before VALUES, `otherwise` all after it.
+def insert_many(db: sqlite3.Connection, into: str, rows: Sequence[Sequence[object]], otherwise: str = "") -> None:
+    """Insert `rows`, all of as many columns: `into` is all before VALUES, `otherwise` all after it.
 
     Many at a time: between any two steps of a statement this thread gives up the interpreter lock, and beside a busy
     thread it waits milliseconds to have it back. With `executemany` each row is a step.
     """
     for part in _parts(rows):
         values = list(itertools.chain.from_iterable(part))
-        db.execute(f"{into} VALUES {_tuples(width, len(part))} {otherwise}", values)
+        db.execute(f"{into} VALUES {_tuples(len(part[0]), len(part))} {otherwise}", values)
 
 
 def delete_many(
@@ -72,7 +70,7 @@ def run_many(db: sqlite3.Connection, writes: Iterable[tuple[str, Sequence[object
         rows = [values for _, values in group]
         into, _, places = sql.partition(" VALUES ")
         if len(rows) > 1 and places == _tuples(len(rows[0]), 1):
-            insert_many(db, into, rows, len(rows[0]))
+            insert_many(db, into, rows)
         else:
             for values in rows:
                 db.execute(sql, values)

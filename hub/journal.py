@@ -243,7 +243,6 @@ class Journal:
                 db,
                 "INSERT INTO record (gateway, epoch, seq, device, ward, bed, time, received, late, body)",
                 batch.records,
-                width=10,
                 otherwise="ON CONFLICT DO NOTHING",
             )
             save_waves(db, batch.waves)
@@ -253,9 +252,8 @@ class Journal:
                 db,
                 "INSERT INTO quarantine (received, topic, gateway, reason, records, size, sha256, head)",
                 batch.quarantine,
-                width=8,
             )
-            insert_many(db, "INSERT INTO rejected", batch.refusals, width=4, otherwise="ON CONFLICT DO NOTHING")
+            insert_many(db, "INSERT INTO rejected", batch.refusals, otherwise="ON CONFLICT DO NOTHING")
             run_many(db, batch.writes)
             if batch.writes:
                 extend_deed_chain(db)
@@ -305,15 +303,15 @@ class Journal:
         first = (counter[0] if counter else 0) + 1
         ids = range(first, first + len(events))
         rows = [(number, *event) for number, event in zip(ids, events, strict=True)]
-        insert_many(self._db, "INSERT INTO alarm_event (id, alarm, ward, bed, rule, change, time, body)", rows, width=8)
-        insert_many(self._db, "INSERT INTO outbox (event)", [(number,) for number in ids], width=1)
+        insert_many(self._db, "INSERT INTO alarm_event (id, alarm, ward, bed, rule, change, time, body)", rows)
+        insert_many(self._db, "INSERT INTO outbox (event)", [(number,) for number in ids])
         return list(ids)
 
     def _save_states(self, states: Sequence[StateRow]) -> None:
         gone = [(state.ward, state.bed, state.rule) for state in states if state.body is None]
         delete_many(self._db, "alarm_state", ("ward", "bed", "rule"), gone)
         kept = [state for state in states if state.body is not None]
-        insert_many(self._db, "INSERT OR REPLACE INTO alarm_state", kept, width=4)
+        insert_many(self._db, "INSERT OR REPLACE INTO alarm_state", kept)
 
     def confirm(self, event_ids: Iterable[int]) -> None:
         """Take announced events out of the outbox. Raises StorageError."""

@@ -36,9 +36,7 @@ def save_gaps(db: sqlite3.Connection, gaps: Iterable[GapRow]) -> None:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (gateway, epoch, *what, source, *when, left),
         )
-        insert_many(
-            db, "INSERT INTO missing", [(gateway, epoch, low, high, cursor.lastrowid) for low, high in missing], width=5
-        )
+        insert_many(db, "INSERT INTO missing", [(gateway, epoch, low, high, cursor.lastrowid) for low, high in missing])
 
 
 def refill(db: sqlite3.Connection, came: Mapping[Key, Ranges]) -> None:
@@ -84,5 +82,5 @@ def save_settled(db: sqlite3.Connection, old: Mapping[Key, Ranges], new: Mapping
         gone += [(gateway, epoch, low) for low in was if low not in now]
         come += [(gateway, epoch, low, high) for low, high in now.items() if was.get(low) != high]
     delete_many(db, "committed", ("gateway", "epoch", "low"), gone)
-    insert_many(db, "INSERT OR REPLACE INTO committed", come, width=4)
+    insert_many(db, "INSERT OR REPLACE INTO committed", come)
     return merged

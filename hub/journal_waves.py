@@ -58,7 +58,6 @@ def save_waves(db: sqlite3.Connection, rows: Sequence[WaveRow]) -> None:
         "INSERT INTO wave (gateway, epoch, seq, device, channel, ward, bed, time, received, clock, rate, scale,"
         ' "offset", unit, samples)',
         rows,
-        width=15,
         otherwise="ON CONFLICT DO NOTHING",
     )
 

@@ -109,6 +109,16 @@ def open_board(chromium, console, hub):
     assert wrong == []
 
 
+@pytest.fixture
+def unanswered(chromium):
+    """(a page whose first two questions who reads it get no answer, those it has asked)."""
+    context, asked = chromium.new_context(), []
+    page = context.new_page()
+    page.route("**/api/v1/me", lambda route: [asked.append(1), route.abort() if len(asked) < 3 else route.continue_()])
+    yield page, asked
+    context.close()
+
+
 def _note(message, wrong):
     """A page that is left while it connects is no fault: the browser says so all the same."""
     if message.type in ("error", "warning") and "closed before the connection is established" not in message.text:

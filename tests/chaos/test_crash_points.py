@@ -142,7 +142,7 @@ def test_a_projection_killed_at_any_point_copies_everything_at_least_once(forks,
     assert {line for line in lines if line.startswith("StoredEvent")} == {
         f"StoredEvent {number}" for number in range(1, EVENTS + 1)
     }
-    with closing(sqlite3.connect(quick_folder / "cursors.db")) as db, db:
+    with closing(sqlite3.connect(quick_folder / "cursors.db")) as db:
         assert db.execute("SELECT entry FROM dead_letter").fetchall() == [(POISON,)]
 
 

@@ -85,7 +85,7 @@ def test_a_journal_commits_each_batch_once_whichever_call_to_the_disk_fails(stra
         said = folder / "said.jsonl"
         committed = [json.loads(line)["committed"] for line in said.read_text().splitlines()] if said.exists() else []
         assert run(folder, "keep_journal") == 0
-        with closing(sqlite3.connect(folder / "journal.db")) as db, db:
+        with closing(sqlite3.connect(folder / "journal.db")) as db:
             records = [seq for (seq,) in db.execute("SELECT seq FROM record ORDER BY seq")]
             events = [int(alarm) for (alarm,) in db.execute("SELECT alarm FROM alarm_event ORDER BY id")]
             outbox = db.execute("SELECT count(*) FROM outbox").fetchone()[0]

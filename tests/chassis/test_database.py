@@ -51,7 +51,7 @@ def rows(table):
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 21, 256, 341, 1_000])
 def test_many_rows_are_inserted_and_deleted_each_once(table, count):
     wanted = [(f"x{number % 7}", number) for number in range(count)]
-    insert_many(table, "INSERT INTO row", wanted, width=2)
+    insert_many(table, "INSERT INTO row", wanted)
     assert rows(table) == wanted
     delete_many(table, "row", ("a", "b"), [*wanted[::2], ("x0", -1)])
     assert rows(table) == wanted[1::2]
